@@ -1,0 +1,1 @@
+"""Websites and documents become answers a person can trust, on your own machine."""

@@ -1,0 +1,1 @@
+"""The chat service: a question in, an answer with citations out."""

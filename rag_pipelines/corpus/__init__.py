@@ -1,0 +1,1 @@
+"""What a source says now: crawled, extracted and cut into chunks."""

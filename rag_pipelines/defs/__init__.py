@@ -1,0 +1,1 @@
+"""Wiring only: assets, checks, jobs, schedules and sensors, one folder a domain."""

@@ -1,0 +1,1 @@
+"""Models at work, by name: embedders and generators behind small protocols."""

@@ -1,0 +1,78 @@
+"""What an embedder and a generator promise. No implementation lives here."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_pipelines.records import Hit
+
+
+class Tokenizer(Protocol):
+    """Counts and locates a model's own tokens."""
+
+    fingerprint: str
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens not counted."""
+        ...
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """Character span of each token, in order, special tokens left out."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts in, unit vectors out. Also satisfies LangChain's `Embeddings`.
+
+    Raises `ModelUnavailable` where the model cannot be had and `ModelError` where it answers
+    with the wrong count or dimension, or with values that are not finite.
+    """
+
+    name: str
+    """As configured, `provider:model`."""
+    fingerprint: str
+    """Digest of name, weights, pooling and normalisation: where equal, vectors compare."""
+    dimension: int
+    max_tokens: int
+    """Longest input in tokens, special tokens not counted."""
+    tokenizer: Tokenizer
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Vectors of unit length, shape (len(texts), dimension)."""
+        ...
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]: ...
+
+    def embed_query(self, text: str) -> list[float]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question with what was retrieved for it, before any model's template.
+
+    `system` and `user` are the rendered texts; `question` and `hits` are what they were
+    rendered from, for generators that read passages rather than prompts.
+    """
+
+    system: str
+    user: str
+    question: str
+    hits: Sequence[Hit]
+    digest: str
+    """Digest of the prompt's template files."""
+
+
+class Generator(Protocol):
+    """Writes an answer. Raises `ModelUnavailable` or `ModelError`, never returns half an answer."""
+
+    name: str
+    digest: str
+    context_tokens: int
+    """How many tokens prompt and answer may have together."""
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
+        """Pieces of the answer as they come."""
+        ...

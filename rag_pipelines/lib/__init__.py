@@ -1,0 +1,1 @@
+"""Dagster-aware code that several domains share."""

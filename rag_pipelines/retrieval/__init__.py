@@ -1,0 +1,1 @@
+"""The index and its releases: built, verified, published, searched, and held to what they say."""
