@@ -1,0 +1,68 @@
+"""What a test may need of the machine, whether it is there, and how that is told.
+
+A test says what it needs by a marker; where the machine lacks it, the test is skipped with the
+reason, and the last line of the run names it.
+"""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+MANUAL = Path("/usr/share/doc/postgresql-doc-15/html")
+"""A real site of 1,169 pages, with the truth about it on disk."""
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that not every machine has. `name` is how a person would call it."""
+
+    marker: str
+    name: str
+    remedy: str
+    present: Callable[[], bool]
+    told_always: bool = True
+    """Whether the last line names it even where no test of the run needed it."""
+
+
+def browser() -> str | None:
+    """The path of an installed Chromium."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def _has_gpu() -> bool:
+    command = shutil.which("nvidia-smi")
+    return bool(command) and not subprocess.run([command, "-L"], capture_output=True).returncode
+
+
+NEEDS = (
+    Need("browser", "a browser", "apt install chromium", lambda: browser() is not None),
+    Need("gpu", "a GPU", "an NVIDIA GPU with its driver", _has_gpu),
+    Need(
+        "manual",
+        "a manual to crawl",
+        "apt install postgresql-doc-15",
+        lambda: (MANUAL / "index.html").is_file(),
+    ),
+    Need(
+        "mongo",
+        "a MongoDB-compatible server",
+        "pip install secantusdb, or mongod",
+        lambda: bool(shutil.which("mongod")) or find_spec("secantusdb") is not None,
+        told_always=False,
+    ),
+)
+
+
+def closing_line(lacking: dict[str, int]) -> str:
+    """The last line of a run, from the markers that were lacking and the tests each cost."""
+    parts = [
+        f"{need.name} ({lacking[need.marker]} tests skipped; remedy: {need.remedy})"
+        for need in NEEDS
+        if need.marker in lacking and (need.told_always or lacking[need.marker])
+    ]
+    return f"This machine lacked: {', '.join(parts)}." if parts else "This machine lacked nothing."
