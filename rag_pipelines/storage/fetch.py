@@ -17,7 +17,7 @@ import httpcore
 from rag_pipelines.errors import BlockedAddress, FetchError, TooManyRedirects
 from rag_pipelines.storage.addresses import AddressGuard
 from rag_pipelines.storage.fetch_decoding import ACCEPT_ENCODING, body_for, too_large
-from rag_pipelines.storage.fetch_network import GuardedBackend, opened_connection
+from rag_pipelines.storage.fetch_network import Connections
 from rag_pipelines.storage.fetch_urls import Target, parse_target, redirect_url
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -28,7 +28,6 @@ _OURS = frozenset(
 )
 _CREDENTIALS = frozenset({"authorization", "cookie"})
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:+-]+)", re.IGNORECASE)
-_KEEP_ALIVE = 15.0
 _DRAINED = 65_536
 _FAILURES = (
     httpcore.NetworkError,
@@ -96,12 +95,7 @@ class Fetcher:
         self._limits = limits or FetchLimits()
         self._user_agent = user_agent.encode("latin-1", "replace")
         self._slots = asyncio.Semaphore(max_connections)
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpcore.default_ssl_context(),
-            max_connections=max_connections,
-            keepalive_expiry=_KEEP_ALIVE,
-            network_backend=GuardedBackend(guard),
-        )
+        self._connections = Connections(guard, max_connections)
         self._extensions = {
             "timeout": {
                 "connect": self._limits.connect_timeout,
@@ -119,7 +113,7 @@ class Fetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._pool.aclose()
+        await self._connections.aclose()
 
     async def fetch(
         self, url: str, headers: Mapping[str, str] | None = None, follow_redirects: bool = True
@@ -148,13 +142,13 @@ class Fetcher:
     ) -> Response:
         hops: list[str] = []
         while True:
-            response = await self._request(target, headers)
-            received = _headers(response)
-            location = received.get("location") if response.status in _REDIRECTS else None
-            if location is None or not follow_redirects:
-                body = await self._body(response, received)
-                return Response(target.url, response.status, received, body, tuple(hops))
-            await _drain(response)
+            async with self._connections.answer(self._request(target, headers)) as answer:
+                received = _headers(answer)
+                location = received.get("location") if answer.status in _REDIRECTS else None
+                if location is None or not follow_redirects:
+                    body = await self._body(answer, received)
+                    return Response(target.url, answer.status, received, body, tuple(hops))
+                await _drain(answer)
             hops.append(target.url)
             if len(hops) > self._limits.max_redirects:
                 raise TooManyRedirects(f"{_shown(hops[0])}: over {len(hops) - 1} redirects.")
@@ -163,26 +157,15 @@ class Fetcher:
                 headers = {k: v for k, v in headers.items() if k.lower() not in _CREDENTIALS}
             target = following
 
-    async def _request(self, target: Target, headers: Mapping[str, str]) -> httpcore.Response:
-        request = httpcore.Request(
-            b"GET",
-            httpcore.URL(
-                scheme=target.scheme.encode(),
-                host=target.host.encode(),
-                port=target.port,
-                target=target.path.encode(),
-            ),
-            headers=self._request_headers(target, headers),
-            extensions=self._extensions,
+    def _request(self, target: Target, headers: Mapping[str, str]) -> httpcore.Request:
+        url = httpcore.URL(
+            scheme=target.scheme.encode(),
+            host=target.host.encode(),
+            port=target.port,
+            target=target.path.encode(),
         )
-        opened_connection.set(False)
-        try:
-            return await self._pool.handle_async_request(request)
-        except (httpcore.RemoteProtocolError, httpcore.ReadError):
-            # A server may close an idle connection just as it is used again: ask once more.
-            if opened_connection.get():
-                raise
-            return await self._pool.handle_async_request(request)
+        sent = self._request_headers(target, headers)
+        return httpcore.Request(b"GET", url, headers=sent, extensions=self._extensions)
 
     def _request_headers(
         self, target: Target, headers: Mapping[str, str]
@@ -197,30 +180,24 @@ class Fetcher:
                 sent.append((name.encode("latin-1"), value.encode("latin-1", "replace")))
         return sent
 
-    async def _body(self, response: httpcore.Response, received: Mapping[str, str]) -> bytes:
-        try:
-            cap = self._limits.max_bytes
-            if int(received.get("content-length") or 0) > cap:
-                raise too_large(cap)
-            encoding = "" if response.status in _BODILESS else received.get("content-encoding", "")
-            body = body_for(encoding, cap)
-            async for data in response.aiter_stream():
-                body.feed(data)
-            return body.finish()
-        finally:
-            await response.aclose()
+    async def _body(self, answer: httpcore.Response, received: Mapping[str, str]) -> bytes:
+        cap = self._limits.max_bytes
+        bodiless = answer.status in _BODILESS  # its headers tell of a body that is not sent
+        if not bodiless and int(received.get("content-length") or 0) > cap:
+            raise too_large(cap)
+        body = body_for("" if bodiless else received.get("content-encoding", ""), cap)
+        async for data in answer.aiter_stream():
+            body.feed(data)
+        return body.finish()
 
 
-async def _drain(response: httpcore.Response) -> None:
+async def _drain(answer: httpcore.Response) -> None:
     """Read a redirect's short body so that its connection can be used again."""
     left = _DRAINED
-    try:
-        async for data in response.aiter_stream():
-            left -= len(data)
-            if left < 0:
-                break
-    finally:
-        await response.aclose()
+    async for data in answer.aiter_stream():
+        left -= len(data)
+        if left < 0:
+            break
 
 
 def _headers(response: httpcore.Response) -> dict[str, str]:
