@@ -129,6 +129,13 @@ class Source(_Entry):
         default=0.5, description="Share of pages that may be gone before the refresh is blocked."
     )
 
+    @field_validator("website", "loader", mode="before")
+    @classmethod
+    def _not_blank(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("a mapping")
+        return value
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.website is None) == (self.loader is None):

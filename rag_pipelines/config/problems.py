@@ -33,6 +33,14 @@ _WORDS = {
 _PREFIXES = ("Value error, ", "Input should be ", "Input should have ", "Value should have ")
 
 
+def word(text: object) -> str:
+    """A name as it was written, in quotes where a terminal could not show it as it is."""
+    plain = str(text)
+    if not plain.strip() or not plain.isprintable():
+        plain = repr(plain)
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+
+
 def found(value: object) -> str:
     """The value in the words of whoever wrote it, cut where it is long."""
     match value:
@@ -45,7 +53,7 @@ def found(value: object) -> str:
         case Path():
             return found(str(value))
         case dict():
-            return f"a mapping of {', '.join(map(str, value))}"[:_LONGEST] if value else "{}"
+            return word(f"a mapping of {', '.join(map(word, value))}") if value else "{}"
         case list() | tuple():
             return "a list" if value else "[]"
         case _:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import yaml
 
+from rag_pipelines.config.problems import word
 from rag_pipelines.errors import ConfigError
 
 MAX_BYTES: Final = 1_000_000
@@ -38,7 +39,7 @@ class Document:
 
     def problem(self, location: Location, text: str) -> str:
         """`file:line: where: text`."""
-        where = ".".join(map(str, self._written(location))) or "the file"
+        where = ".".join(map(word, self._written(location))) or "the file"
         return f"{self.name}:{self.line(location)}: {where}: {text}"
 
     def _written(self, location: Location) -> Iterator[str | int]:
@@ -73,7 +74,7 @@ def read_yaml(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise ConfigError(f"{path}:{line}: {_syntax(error)}") from None
+        raise ConfigError(f"{path}:{line}: {_syntax(error, text, line)}") from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise ConfigError(
@@ -118,9 +119,10 @@ def _check_depth(path: Path, text: str) -> None:
             raise ConfigError(f"{path}:{line}: found {depth} levels; allowed: {MAX_DEPTH} levels")
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> str:
+def _syntax(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     problem = error.problem or error.context or "invalid YAML"
-    if "'\\t'" in problem or "tab" in problem:
+    marked = "".join(text.splitlines()[line - 1 : line])
+    if "\t" in marked[: len(marked) - len(marked.lstrip())]:
         return "found a tab; allowed: spaces for indentation"
     context = f" {error.context}" if error.context and error.problem else ""
     return f"found invalid YAML ({problem}{context}); allowed: YAML"
@@ -164,7 +166,7 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, at: Location) -> dict[str, Any]:
         if node.tag != f"{_TAG}map":
-            self._refuse(node, f"the tag {node.tag}", "plain values")
+            self._refuse(node, f"the tag {word(node.tag)}", "plain values")
         values: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, item in node.value:
@@ -193,14 +195,14 @@ class _Reader:
 
     def _sequence(self, node: yaml.Node, at: Location) -> list[Any]:
         if node.tag != f"{_TAG}seq":
-            self._refuse(node, f"the tag {node.tag}", "plain values")
+            self._refuse(node, f"the tag {word(node.tag)}", "plain values")
         return [self.value(item, (*at, index)) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
         """A date stays the text it was written as."""
         make = _SCALARS.get(node.tag.removeprefix(_TAG))
         if make is None:
-            return self._refuse(node, f"the tag {node.tag}", "plain values")
+            return self._refuse(node, f"the tag {word(node.tag)}", "plain values")
         try:
             return make(node)
         except (ValueError, OverflowError, KeyError):
