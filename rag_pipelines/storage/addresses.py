@@ -48,7 +48,7 @@ _GLOBAL_UNICAST = IPv6Network("2000::/3")
 # Special-purpose, but public to some Python versions that this package supports.
 _NOT_PUBLIC = tuple(ip_network(t) for t in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*")
+_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*")
 
 
 def normal_host(host: str) -> str:
@@ -58,6 +58,8 @@ def normal_host(host: str) -> str:
         BlockedAddress: no host name, or an address in a spelling that parsers read differently
             (`127.1`, `0x7f.1`, `2130706433`, a zone id, percent-encoding).
     """
+    if len(host) > 253:
+        raise _odd_host(host)
     try:
         if ":" in host:
             return IPv6Address(host if "%" not in host else "").compressed

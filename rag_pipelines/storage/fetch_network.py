@@ -22,12 +22,13 @@ _Origin = tuple[bytes, bytes, int | None]
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
-    """Connects where the guard says."""
+    """Connects where the guard says; made for one connection, whose stream it can close."""
 
     def __init__(self, guard: AddressGuard) -> None:
         self._guard = guard
         # httpcore types this name as a stub for the case that anyio is missing.
         self._network = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
+        self._stream: httpcore.AsyncNetworkStream | None = None
 
     async def connect_tcp(
         self,
@@ -42,9 +43,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
             share = max(deadline - _now(), 0.001) / left
             try:
-                return await self._network.connect_tcp(
+                self._stream = await self._network.connect_tcp(
                     address, port, share, local_address, socket_options
                 )
+                return self._stream
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 if left == 1:
                     raise
@@ -56,6 +58,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 return (await self._guard.vet(host, port))[:MAX_ADDRESSES]
         except TimeoutError:
             raise httpcore.ConnectTimeout(f"{host} did not resolve in time") from None
+
+    async def aclose(self) -> None:
+        """Close the stream; httpcore forgets it where a TLS handshake is cancelled."""
+        if self._stream is not None:
+            await self._stream.aclose()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -69,7 +76,7 @@ class Connections:
     """
 
     def __init__(self, guard: AddressGuard, max_idle: int) -> None:
-        self._backend = GuardedBackend(guard)
+        self._guard = guard
         self._ssl = httpcore.default_ssl_context()
         self._max_idle = max_idle
         self._idle: list[tuple[_Origin, httpcore.AsyncHTTPConnection]] = []
@@ -94,16 +101,18 @@ class Connections:
             # A server may close an idle connection just as it is used again: ask once more.
             with suppress(httpcore.RemoteProtocolError, httpcore.ReadError):
                 return kept, await kept.handle_async_request(request)
-        fresh = self._new(request.url.origin)
-        return fresh, await fresh.handle_async_request(request)
-
-    def _new(self, origin: httpcore.Origin) -> httpcore.AsyncHTTPConnection:
-        return httpcore.AsyncHTTPConnection(
-            origin,
+        backend = GuardedBackend(self._guard)
+        fresh = httpcore.AsyncHTTPConnection(
+            request.url.origin,
             ssl_context=self._ssl,
             keepalive_expiry=_KEEP_ALIVE,
-            network_backend=self._backend,
+            network_backend=backend,
         )
+        try:
+            return fresh, await fresh.handle_async_request(request)
+        except BaseException:
+            await backend.aclose()
+            raise
 
     async def _kept(self, origin: _Origin) -> httpcore.AsyncHTTPConnection | None:
         """The connection to this origin that was used last and is still open."""

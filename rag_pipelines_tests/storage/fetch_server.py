@@ -74,6 +74,10 @@ class LoopbackServer:
             writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    async def hung_up(self) -> bool:
+        """Whether the client closes every connection soon."""
+        return not (await asyncio.wait(self._tasks, timeout=5))[1]
+
     def url(self, path: str = "/") -> str:
         return f"http://{self.host}:{self.port}{path}"
 

@@ -399,3 +399,13 @@ async def _missing(path: str) -> None:
         url = gone.url(path)
     async with Fetcher(AddressGuard(["127.0.0.1"]), LIMITS) as fetcher:
         await fetcher.fetch(url)
+
+
+def test_a_tls_handshake_that_hangs_is_an_error_and_its_connection_is_closed():
+    async def steps(fetcher: Fetcher, server: LoopbackServer) -> None:
+        with pytest.raises(FetchError, match="in all"):
+            await fetcher.fetch(server.url().replace("http:", "https:"))
+        assert server.asked == []
+        assert await server.hung_up()
+
+    against({"/": ok()}, steps)
