@@ -119,13 +119,15 @@ class EmbeddedChunks:
 class Hit:
     """A chunk that a search found. `rank` counts from 1; `score` is the fused score.
 
-    `similarity` is the cosine of query and chunk, -1 to 1; 0 where only words matched it.
+    `similarity` is the cosine of query and chunk, -1 to 1. `coverage` is the share of the
+    query's words that stand in the chunk, weighed by their rarity in the corpus, 0 to 1.
     """
 
     chunk: Chunk
     score: float
     rank: int
     similarity: float = 0.0
+    coverage: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
