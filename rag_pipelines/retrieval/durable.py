@@ -1,0 +1,54 @@
+"""Files that are either the old or the new one, whatever is killed in between.
+
+Knows fsync, rename and JSON. Does not know what the files mean.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+TEMPORARY = ".tmp-"
+"""How every name begins that a killed process may leave behind."""
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a directory's entries, are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    """Wait until everything below `root`, and `root` itself, is on disk."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            sync(Path(folder) / name)
+        sync(Path(folder))
+
+
+def replace_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Put a new file in the place of `path` in one step that survives a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{path.name}-{uuid4().hex}")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=2, sort_keys=True)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file; None where there is no file. Raises `ValueError` for anything else."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} holds {type(value).__name__}, expected an object")
+    return value  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,70 @@
+"""The pointer file: the one commit point of serving.
+
+Knows its keys and how it moves. The caller holds the pointer's lock, and has made sure that
+what it points to is there and good.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rag_pipelines.errors import ReleaseError
+from rag_pipelines.records import ModelRef
+from rag_pipelines.retrieval.durable import read_json, replace_json
+
+CURRENT = "current.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """What is served. `generation` rises with every replace, whatever it points to.
+
+    `rejected` holds the digests that a rollback turned away: no sensor brings them back.
+    """
+
+    generation: int
+    release: str
+    model: ModelRef
+    rejected: tuple[str, ...] = ()
+    reason: str = ""
+    written_at: str = ""
+
+
+def read_pointer(root: Path) -> Pointer | None:
+    """What is served now; None before the first publication.
+
+    Raises `ReleaseError` where the file is not what a publication writes.
+    """
+    try:
+        found = read_json(root / CURRENT)
+        if found is None:
+            return None
+        return Pointer(
+            generation=int(found["generation"]),
+            release=str(found["release"]),
+            model=ModelRef(**found["model"]),
+            rejected=tuple(found["rejected"]),
+            reason=found["reason"],
+            written_at=found["written_at"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReleaseError(
+            f"{root / CURRENT} is damaged ({error!r}); name a release with `rag rollback RELEASE`."
+        ) from error
+
+
+def replace_pointer(
+    root: Path, generation: int, release: str, model: ModelRef, rejected: Sequence[str], reason: str
+) -> Pointer:
+    """Point to a release, in one step that readers see whole or not at all."""
+    pointer = Pointer(
+        generation=generation,
+        release=release,
+        model=model,
+        rejected=tuple(rejected),
+        reason=reason,
+        written_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    replace_json(root / CURRENT, asdict(pointer))
+    return pointer

@@ -1,0 +1,179 @@
+"""The rows a release was made from: chunks in an Arrow file, vectors beside it, memory-mapped.
+
+Knows the two files and their order (by source, then id, so that equal content gives equal
+rows). Does not search, and does not know Chroma.
+"""
+
+# pyarrow ships no types:
+# pyright: basic
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_pipelines.errors import ReleaseError
+from rag_pipelines.records import Chunk, EmbeddedChunks, Progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ROWS = "rows.arrow"
+VECTORS = "vectors.f32"
+_BATCH = 4096
+_FIELDS = tuple(field.name for field in fields(Chunk))
+_INTEGERS = ("tokens", "position", "page")
+
+Vectors = NDArray[np.float32]
+
+
+def write_rows(
+    folder: Path,
+    parts: Mapping[str, Callable[[], EmbeddedChunks]],
+    fingerprint: str,
+    dimension: int,
+    denied: Collection[str],
+    progress: Progress,
+) -> int:
+    """Write both files into `folder`, a source at a time; returns how many rows there are.
+
+    Raises `ReleaseError` where a part's vectors are not this embedder's or of another shape.
+    """
+    import pyarrow as pa
+
+    done = 0
+    with (
+        (folder / VECTORS).open("wb") as vectors,
+        pa.ipc.new_file(folder / ROWS, _schema()) as table,
+    ):
+        for source in sorted(parts):
+            part = parts[source]()
+            _require(source, part, fingerprint, dimension)
+            for chunks, block in _batches(part, frozenset(denied)):
+                table.write_batch(_record_batch(chunks))
+                vectors.write(block.tobytes())
+                done += len(chunks)
+                progress("rows", done, None)
+    return done
+
+
+def _require(source: str, part: EmbeddedChunks, fingerprint: str, dimension: int) -> None:
+    expected = (len(part.chunks), dimension)
+    if part.embedder != fingerprint or part.vectors.shape != expected:
+        raise ReleaseError(
+            f"The embeddings of {source} are {part.vectors.shape} by {part.embedder[:12]}, not "
+            f"{expected} by {fingerprint[:12]}: embed the source again (rag ingest {source})."
+        )
+
+
+def _batches(part: EmbeddedChunks, denied: frozenset[str]) -> Iterator[tuple[list[Chunk], Vectors]]:
+    kept = [i for i, chunk in enumerate(part.chunks) if chunk.url not in denied]
+    kept.sort(key=lambda i: part.chunks[i].id)
+    for start in range(0, len(kept), _BATCH):
+        taken = kept[start : start + _BATCH]
+        yield [part.chunks[i] for i in taken], np.ascontiguousarray(part.vectors[taken], np.float32)
+
+
+def _schema() -> "pa.Schema":
+    import pyarrow as pa
+
+    kinds = {name: pa.int64() if name in _INTEGERS else pa.string() for name in _FIELDS}
+    return pa.schema(list(kinds.items()))
+
+
+def _record_batch(chunks: Sequence[Chunk]) -> "pa.RecordBatch":
+    import pyarrow as pa
+
+    columns = {name: [getattr(chunk, name) for chunk in chunks] for name in _FIELDS}
+    return pa.record_batch(columns, schema=_schema())
+
+
+class Rows(Sequence[Chunk]):
+    """A release's rows, opened for reading: nothing is in memory until it is asked for."""
+
+    def __init__(self, folder: Path, rows: int, dimension: int) -> None:
+        """Open the two files. Raises `ReleaseError` unless they hold what the manifest says."""
+        import pyarrow as pa
+
+        try:
+            self._table: pa.Table = pa.ipc.open_file(pa.memory_map(str(folder / ROWS))).read_all()
+            size = (folder / VECTORS).stat().st_size
+        except (OSError, pa.ArrowInvalid) as error:
+            raise ReleaseError(f"The rows of {folder} cannot be read: {error}") from error
+        if self._table.num_rows != rows or size != rows * dimension * 4:
+            raise ReleaseError(
+                f"{folder} has {self._table.num_rows} rows and {size} bytes of vectors, expected "
+                f"{rows} rows of {dimension} dimensions; build the release again."
+            )
+        self._columns = [self._table.column(name) for name in _FIELDS]
+        shape = (rows, dimension)
+        self.vectors: Vectors = (
+            np.memmap(folder / VECTORS, np.float32, "r", shape=shape)
+            if rows
+            else np.zeros(shape, np.float32)
+        )
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    @overload
+    def __getitem__(self, index: int) -> Chunk: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Chunk]: ...
+    def __getitem__(self, index: int | slice) -> Chunk | list[Chunk]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        values: dict[str, Any] = {
+            name: column[index].as_py() for name, column in zip(_FIELDS, self._columns, strict=True)
+        }
+        return Chunk(**values)
+
+    def __iter__(self) -> Iterator[Chunk]:
+        for batch in self._table.to_batches():
+            for values in batch.to_pylist():
+                yield Chunk(**values)
+
+    def column(self, name: str) -> list[Any]:
+        """One field of every row."""
+        return self._table.column(name).to_pylist()
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Row of each chunk id."""
+        return {key: row for row, key in enumerate(self.column("id"))}
+
+    def among(self, sources: Collection[str] = (), path_prefix: str = "") -> NDArray[np.bool_]:
+        """Mask of the rows of any of `sources` (all if empty) whose URL path starts so."""
+        import pyarrow as pa
+        import pyarrow.compute
+
+        pc: Any = pyarrow.compute  # its functions are made at run time
+        mask = np.ones(len(self), np.bool_)
+        if sources:
+            wanted = pa.array(list(sources), pa.string())
+            mask &= pc.is_in(self._table.column("source"), value_set=wanted).to_numpy()
+        if path_prefix:
+            urls = self._table.column("url")
+            paths = pc.replace_substring_regex(urls, r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*", "")
+            mask &= pc.starts_with(paths, path_prefix).to_numpy()
+        return mask
+
+
+def ids_sha256(ids: Collection[str]) -> str:
+    """Digest of a set of chunk ids."""
+    return sha256("\n".join(sorted(ids)).encode()).hexdigest()
+
+
+def rows_sha256(folder: Path) -> str:
+    """Digest of the two files, for who would make an index of them once more."""
+    digest = sha256()
+    for name in (ROWS, VECTORS):
+        with (folder / name).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
