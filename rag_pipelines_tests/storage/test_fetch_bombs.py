@@ -51,7 +51,8 @@ def test_a_flood_that_is_no_body_is_an_error(costs: dict[str, dict[str, object]]
 
 
 def test_memory_stays_bounded_over_all_floods(costs: dict[str, dict[str, object]]):
-    assert max(int(str(cost["grown"])) for cost in costs.values()) < 100 * MEGABYTE
+    """100 MB are allowed; 50 MB also tell a decoder that unpacks a whole read before it counts."""
+    assert max(int(str(cost["grown"])) for cost in costs.values()) < 50 * MEGABYTE
 
 
 def test_the_server_is_cut_off_near_the_cap(costs: dict[str, dict[str, object]]):
