@@ -48,7 +48,7 @@ def endless_gzip(head: bytes) -> Flood:
     packer = zlib.compressobj(9, wbits=31)
     start = packer.compress(bytes(MEGABYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
     block = packer.compress(bytes(MEGABYTE)) + packer.flush(zlib.Z_FULL_FLUSH)
-    return Flood(head + start, block, 999)
+    return Flood(head + start, block * 111, 9)
 
 
 def floods() -> dict[str, Flood]:
