@@ -2,20 +2,13 @@
 
 import pytest
 
-from rag_pipelines_tests.machine import NEEDS, closing_line
+from rag_pipelines_tests.machine import NEEDS, closing_line, skip_what_is_lacking
 
 LACKING = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    absent = [need for need in NEEDS if not need.present()]
-    lacking = {need.marker: 0 for need in absent}
-    for item in items:
-        for need in absent:
-            if item.get_closest_marker(need.marker):
-                lacking[need.marker] += 1
-                item.add_marker(pytest.mark.skip(reason=f"needs {need.name}: {need.remedy}"))
-    config.stash[LACKING] = lacking
+    config.stash[LACKING] = skip_what_is_lacking(items, NEEDS)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

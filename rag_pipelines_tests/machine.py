@@ -6,10 +6,12 @@ reason, and the last line of the run names it.
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 MANUAL = Path("/usr/share/doc/postgresql-doc-15/html")
 """A real site of 1,169 pages, with the truth about it on disk."""
@@ -58,10 +60,22 @@ NEEDS = (
 )
 
 
+def skip_what_is_lacking(items: Sequence[pytest.Item], needs: Sequence[Need]) -> dict[str, int]:
+    """Skip each test that needs what is absent; the tests each absent marker cost."""
+    absent = [need for need in needs if not need.present()]
+    lacking = {need.marker: 0 for need in absent}
+    for item in items:
+        for need in absent:
+            if item.get_closest_marker(need.marker):
+                lacking[need.marker] += 1
+                item.add_marker(pytest.mark.skip(reason=f"needs {need.name}: {need.remedy}"))
+    return lacking
+
+
 def closing_line(lacking: dict[str, int]) -> str:
     """The last line of a run, from the markers that were lacking and the tests each cost."""
     parts = [
-        f"{need.name} ({lacking[need.marker]} tests skipped; remedy: {need.remedy})"
+        f"{need.name} (tests skipped: {lacking[need.marker]}; remedy: {need.remedy})"
         for need in NEEDS
         if need.marker in lacking and (need.told_always or lacking[need.marker])
     ]
