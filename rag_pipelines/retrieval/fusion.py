@@ -27,11 +27,12 @@ def fused(similarity: Scores, lexical: Scores, background: Scores) -> Scores:
     floor = float(background.mean() - background.std()) if len(background) else 0.0
     meaning = _scaled(similarity, min(floor, float(similarity.max())))
     words = _scaled(lexical, 0.0)
-    return meaning + np.float32(LEXICAL_WEIGHT) * (words - meaning)
+    weight = LEXICAL_WEIGHT
+    return ((1 - weight) * meaning + weight * words).astype(np.float32)
 
 
 def _scaled(scores: Scores, floor: float) -> Scores:
     span = float(scores.max()) - floor
     if span < _SMALLEST:
         return np.zeros_like(scores)
-    return np.clip((scores - floor) / np.float32(span), 0, None)
+    return np.maximum((scores - floor) / span, 0).astype(np.float32)
