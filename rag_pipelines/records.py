@@ -40,6 +40,7 @@ class LedgerEntry:
     `detail` the particulars (a status line, the other URL, the address). `snapshot` is the
     SHA-256 of the body in the blob store, `content_hash` that of the normalised content.
     `misses` counts the consecutive crawls in which a page that was once there could not be had.
+    `charset` is what the server declared; `extractor` the version that `content_hash` is of.
     """
 
     source: str
@@ -58,6 +59,8 @@ class LedgerEntry:
     found_on: str = ""
     misses: int = 0
     fetched_at: str = ""
+    charset: str = ""
+    extractor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

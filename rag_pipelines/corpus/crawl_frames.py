@@ -1,0 +1,119 @@
+"""What the crawling process is told, what it tells, and how both travel through a pipe.
+
+A frame is a line of JSON and the bytes that the line announces. No crawling here.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO
+
+from rag_pipelines.records import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the last crawl kept of a URL; `snapshot` is in the blob store."""
+
+    etag: str = ""
+    last_modified: str = ""
+    snapshot: str = ""
+    content_type: str = ""
+    charset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A crawl to do: the `Website` as JSON, where blobs lie, what is known, and what is denied.
+
+    The timeouts are those of `storage.fetch.FetchLimits`, in seconds.
+    """
+
+    website: dict[str, Any]
+    blobs: str
+    known: dict[str, Known] = field(default_factory=dict[str, Known])
+    denied: tuple[str, ...] = ()
+    connect_timeout: float = 10
+    read_timeout: float = 20
+    total_timeout: float = 60
+
+    def write(self, stream: BinaryIO) -> None:
+        """Send the job and close the stream."""
+        with stream:
+            stream.write(json.dumps(asdict(self)).encode())
+
+    @classmethod
+    def read(cls, stream: BinaryIO) -> "Job":
+        """Receive a job until the stream ends."""
+        fields = json.loads(stream.read())
+        fields["known"] = {url: Known(**known) for url, known in fields["known"].items()}
+        fields["denied"] = tuple(fields["denied"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A body as it came, before it is decided whether its URL is a page of the source.
+
+    `text` is a digest of all that it shows: equal texts need not be extracted twice.
+    """
+
+    url: str
+    snapshot: str
+    content_type: str
+    charset: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What became of a URL; a later visit of the same URL replaces an earlier one.
+
+    The fields are `LedgerEntry`'s; `transient` says that the page may well still be there, and
+    `text` is `Body.text`.
+    """
+
+    url: str
+    outcome: Outcome
+    reason: str = ""
+    detail: str = ""
+    status: int | None = None
+    content_type: str = ""
+    charset: str = ""
+    size: int = 0
+    etag: str = ""
+    last_modified: str = ""
+    snapshot: str = ""
+    depth: int = 0
+    found_on: str = ""
+    fetched_at: str = ""
+    transient: bool = False
+    text: str = ""
+
+
+Message = Body | Visit
+
+
+def write_frame(stream: BinaryIO, message: Message, body: bytes = b"") -> None:
+    """Send a message and the bytes that belong to it."""
+    head = {"kind": type(message).__name__, "bytes": len(body), **asdict(message)}
+    stream.write(json.dumps(head).encode() + b"\n" + body)
+
+
+def read_frames(stream: BinaryIO) -> Iterator[tuple[Message, bytes]]:
+    """Receive messages until the stream ends; a frame that is cut short is left out."""
+    for line in iter(stream.readline, b""):
+        if not line.endswith(b"\n"):
+            return
+        head: dict[str, Any] = json.loads(line)
+        kind, size = head.pop("kind"), head.pop("bytes")
+        body = stream.read(size)
+        if len(body) < size:
+            return
+        yield _message(kind, head), body
+
+
+def _message(kind: str, fields: dict[str, Any]) -> Message:
+    if kind == "Body":
+        return Body(**fields)
+    return Visit(**{**fields, "outcome": Outcome(fields["outcome"])})

@@ -1,0 +1,82 @@
+"""Politeness towards a host: when the next request may go out, and when none may any more.
+
+Knows time and hosts; sends nothing.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_RETRY_AFTER = 120.0
+"""A server that asks for a longer wait is left alone in this crawl."""
+DEAD_AFTER = 12
+"""Connections in a row that fail before a host counts as gone for this crawl."""
+
+
+class OutOfTime(Exception):
+    """The crawl's time would be over before the request may go out."""
+
+
+class Pacing:
+    """Spaces the requests to each host by at least its delay, measured as they are sent."""
+
+    def __init__(self, delay: float, seconds: float) -> None:
+        self._delay = delay
+        self._delays: dict[str, float] = {}
+        self._next: dict[str, float] = {}
+        self._failures: Counter[str] = Counter()
+        self._deadline = time.monotonic() + seconds
+
+    @property
+    def over(self) -> bool:
+        """Whether the crawl's time is used up."""
+        return time.monotonic() >= self._deadline
+
+    def slow_down(self, host: str, delay: float) -> None:
+        """Keep a longer delay than the configured one, as robots.txt asks."""
+        self._delays[host] = max(self._delay, delay)
+
+    def hold(self, host: str, seconds: float) -> None:
+        """Send nothing to a host for so long."""
+        self._next[host] = max(self._next.get(host, 0.0), time.monotonic() + seconds)
+
+    async def turn(self, host: str) -> None:
+        """Wait until a request may go out to a host, and take that place.
+
+        Raises:
+            OutOfTime: the wait would outlast the crawl.
+        """
+        while (start := self._next.get(host, 0.0)) > (now := time.monotonic()):
+            if start >= self._deadline:
+                raise OutOfTime
+            await asyncio.sleep(start - now)
+        if now >= self._deadline:
+            raise OutOfTime
+        self._next[host] = now + self._delays.get(host, self._delay)
+
+    def answered(self, host: str) -> None:
+        """The host is alive."""
+        self._failures[host] = 0
+
+    def failed(self, host: str) -> None:
+        """A connection to the host failed."""
+        self._failures[host] += 1
+
+    def dead(self, host: str) -> bool:
+        """Whether the host failed so often in a row that it is not asked any more."""
+        return self._failures[host] >= DEAD_AFTER
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds that a Retry-After header asks for; None where it says nothing readable."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
