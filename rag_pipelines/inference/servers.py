@@ -14,8 +14,9 @@ class ModelServers:
     """Addresses, keys and patience for models that answer over HTTP.
 
     Times are seconds: `connect_timeout` to reach a server, `read_timeout` between two pieces of
-    its answer, `probe_timeout` to find out whether it is there at all. `retries` counts further
-    attempts after a refused connection or a 5xx answer, before anything was received.
+    its answer, `answer_timeout` for the whole of it, `probe_timeout` to find out whether it is
+    there at all. `retries` counts further attempts after a refused connection, and for embedders after
+    a 429 or 5xx answer too; the wait between them starts at `retry_delay` and doubles.
     """
 
     ollama_host: str = OLLAMA_DEFAULT
@@ -23,6 +24,7 @@ class ModelServers:
     hf_offline: bool = False
     connect_timeout: float = 5.0
     read_timeout: float = 120.0
+    answer_timeout: float = 300.0
     probe_timeout: float = 1.0
     retries: int = 2
     retry_delay: float = 0.5

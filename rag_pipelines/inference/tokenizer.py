@@ -15,25 +15,32 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as RawTokenizer
 
 
-class FileTokenizer:
-    """The tokenizer in a `tokenizer.json`, without truncation or padding.
+class JsonTokenizer:
+    """The tokenizer that a `tokenizer.json` holds, without truncation or padding.
 
-    `fingerprint` is the first 16 hex digits of the file's SHA-256.
+    `fingerprint` is the first 16 hex digits of the content's SHA-256.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, data: bytes, where: str) -> None:
         from tokenizers import Tokenizer
 
         try:
-            data = path.read_bytes()
             raw = Tokenizer.from_buffer(data)
-        except (OSError, ValueError) as error:
-            raise ModelUnavailable(f"tokenizer {path}: {error}; reinstall the package") from error
+        except ValueError as error:
+            raise ModelUnavailable(f"tokenizer {where}: {error}; install it again") from error
         # Files often carry the truncation of some training run: counts would stop there.
         raw.no_truncation()
         raw.no_padding()
         self._raw: RawTokenizer = raw
         self.fingerprint = sha256(data).hexdigest()[:16]
+
+    @classmethod
+    def read(cls, path: Path) -> "JsonTokenizer":
+        """The tokenizer in that file; `ModelUnavailable` where it is missing or broken."""
+        try:
+            return cls(path.read_bytes(), str(path))
+        except OSError as error:
+            raise ModelUnavailable(f"tokenizer {path}: {error}; install it again") from error
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, special tokens not counted."""

@@ -6,7 +6,7 @@ import pytest
 from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.inference.minilm import embedder
 from rag_pipelines.inference.minilm.embedder import minilm_tokenizer
-from rag_pipelines.inference.tokenizer import ApproximateTokenizer, FileTokenizer
+from rag_pipelines.inference.tokenizer import ApproximateTokenizer, JsonTokenizer
 
 TOKENIZER = Path(embedder.__file__).with_name("tokenizer.json")
 
@@ -31,7 +31,12 @@ def test_a_broken_tokenizer_file_is_reported_with_its_path(tmp_path: Path):
     broken = tmp_path / "tokenizer.json"
     broken.write_text("{")
     with pytest.raises(ModelUnavailable, match=r"tokenizer\.json"):
-        FileTokenizer(broken)
+        JsonTokenizer.read(broken)
+
+
+def test_a_missing_tokenizer_file_is_reported_with_its_path(tmp_path: Path):
+    with pytest.raises(ModelUnavailable, match=r"absent\.json"):
+        JsonTokenizer.read(tmp_path / "absent.json")
 
 
 def test_the_approximation_never_counts_fewer_than_the_real_tokenizer_on_prose():

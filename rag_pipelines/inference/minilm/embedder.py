@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rag_pipelines.inference.minilm.graph import RECIPE
 from rag_pipelines.inference.minilm.store import int8_model, open_session
 from rag_pipelines.inference.minilm.weights import SOURCE_SHA256
-from rag_pipelines.inference.tokenizer import FileTokenizer
+from rag_pipelines.inference.tokenizer import JsonTokenizer
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of
 
 NAME = "onnx:minilm"
@@ -58,9 +58,9 @@ class MiniLM(UnitEmbedder):
         return np.asarray(vector, np.float32)
 
 
-def minilm_tokenizer() -> FileTokenizer:
+def minilm_tokenizer() -> JsonTokenizer:
     """The model's tokenizer, without loading the model."""
-    return FileTokenizer(_TOKENIZER)
+    return JsonTokenizer.read(_TOKENIZER)
 
 
 def _usable_cores() -> int:

@@ -1,0 +1,94 @@
+"""Generators by name: `extractive:`, `llamacpp:`, `ollama:`, `openai:`, or the best that is there.
+
+Knows which module answers for which provider, and what is taken where nothing is named. Does not
+know how any of them writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag_pipelines.errors import ModelError
+from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
+from rag_pipelines.inference.extractive import ExtractiveGenerator
+from rag_pipelines.inference.llamacpp import (
+    SHIPPED,
+    LlamaCppGenerator,
+    runtime_installed,
+    shipped_model,
+)
+from rag_pipelines.inference.names import parse_generator_name
+from rag_pipelines.inference.protocols import Generator
+from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
+
+_SHIPPED_NAME = f"llamacpp:{SHIPPED}"
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a kind of generator could be used now, and what it is or what to do for it."""
+
+    name: str
+    available: bool
+    detail: str
+
+
+def load_generator(name: str | None, home: Path, servers: ModelServers = NO_SERVERS) -> Generator:
+    """The generator of that name, or `default_generator` where it is None or empty.
+
+    Raises `ConfigError` for a name that means nothing and `ModelUnavailable` where the model, its
+    package or its server is missing. `home` is where factory models will be found.
+    """
+    parsed = parse_generator_name(name or default_generator(servers))
+    match parsed.provider:
+        case "extractive":
+            return ExtractiveGenerator()
+        case "llamacpp":
+            return LlamaCppGenerator(parsed.model, servers)
+        case "ollama":
+            from rag_pipelines.inference.ollama_models import OllamaGenerator
+
+            return OllamaGenerator(parsed, servers)
+        case _:
+            from rag_pipelines.inference.openai_models import OpenAIGenerator
+
+            return OpenAIGenerator(parsed, servers)
+
+
+def default_generator(servers: ModelServers = NO_SERVERS) -> str:
+    """What is used where none is named.
+
+    The first chat model of an Ollama server that answers, else the shipped model where its
+    package and runtime are installed, else `extractive:`.
+    """
+    return next(one.name for one in available_generators(servers) if one.available)
+
+
+def available_generators(servers: ModelServers = NO_SERVERS) -> list[Availability]:
+    """What could write answers on this machine, best first; the last is always available."""
+    return [
+        _tried("ollama:", lambda: _ollama(servers)),
+        _tried(_SHIPPED_NAME, _shipped),
+        Availability(EXTRACTIVE, True, "best supporting sentences, no model"),
+    ]
+
+
+def _tried(name: str, probe: Callable[[], Availability]) -> Availability:
+    try:
+        return probe()
+    except ModelError as error:
+        return Availability(name, False, str(error))
+
+
+def _ollama(servers: ModelServers) -> Availability:
+    from rag_pipelines.inference.ollama_models import first_chat_model
+
+    model = first_chat_model(servers)
+    return Availability(f"ollama:{model}", True, f"served at {servers.ollama_host}")
+
+
+def _shipped() -> Availability:
+    path = shipped_model()
+    if not runtime_installed():
+        return Availability(_SHIPPED_NAME, False, "run: pip install xllamacpp")
+    return Availability(_SHIPPED_NAME, True, str(path))

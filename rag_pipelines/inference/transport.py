@@ -1,0 +1,87 @@
+"""HTTP to model servers that the operator configured, with an end to every wait.
+
+Not the way to content: pages and files are fetched by `storage.fetch`. Does not know any
+server's protocol.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import httpx
+
+from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.inference.servers import ModelServers
+
+Answer = TypeVar("Answer")
+
+
+class DeadlineTransport(httpx.HTTPTransport):
+    """Ends an answer that is still coming after `seconds`, however steadily it drips."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(trust_env=False)
+        self._seconds = seconds
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as ever, but with a body that stops at the deadline."""
+        deadline = time.monotonic() + self._seconds
+        response = super().handle_request(request)
+        if isinstance(response.stream, httpx.SyncByteStream):
+            response.stream = _Until(response.stream, deadline)
+        return response
+
+
+class _Until(httpx.SyncByteStream):
+    def __init__(self, stream: httpx.SyncByteStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            yield piece
+            if time.monotonic() > self._deadline:
+                raise httpx.ReadTimeout("the answer took longer than allowed")
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def timeouts(servers: ModelServers) -> httpx.Timeout:
+    """Limits of single waits."""
+    return httpx.Timeout(servers.read_timeout, connect=servers.connect_timeout)
+
+
+@contextmanager
+def typed_errors(name: str, remedy: str) -> Iterator[None]:
+    """Turn what HTTP and JSON raise into `ModelUnavailable` and `ModelError`."""
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise ModelUnavailable(f"{name}: no server answers ({error}); {remedy}") from error
+    except httpx.TimeoutException as error:
+        raise ModelError(f"{name}: the answer did not come in time ({error})") from error
+    except httpx.HTTPError as error:
+        raise ModelError(f"{name}: the connection broke off ({error})") from error
+    except ValueError as error:  # JSON that is none, or JSON of another shape
+        raise ModelError(f"{name}: the answer cannot be read ({error})") from error
+
+
+def retried(
+    call: Callable[[], Answer], again: Callable[[ModelError], bool], servers: ModelServers
+) -> Answer:
+    """What `call` answers, after at most `servers.retries` further attempts.
+
+    Another attempt is made where `again` says that the error may pass.
+    """
+    delay = servers.retry_delay
+    for _ in range(servers.retries):
+        try:
+            return call()
+        except ModelError as error:
+            if not again(error):
+                raise
+        time.sleep(delay)
+        delay *= 2
+    return call()
