@@ -1,0 +1,26 @@
+"""The commands, gathered."""
+
+import typer
+
+from rag_pipelines.cli import ask, doctor_command, evaluate, ingest, lineage, releases, services
+
+app = typer.Typer(
+    name="rag",
+    help="A private chatbot over your own websites: ingest, ask, and see where answers come from.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command()(ingest.ingest)
+app.command()(ask.ask)
+app.command()(ask.search)
+app.command()(services.up)
+app.command()(services.serve)
+app.command("eval")(evaluate.evaluate_dataset)
+app.command("releases")(releases.list_releases)
+app.command()(releases.rollback)
+app.command()(lineage.why)
+app.command()(lineage.forget)
+app.command()(doctor_command.doctor)

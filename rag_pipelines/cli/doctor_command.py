@@ -1,0 +1,27 @@
+"""`rag doctor`: the checks of `doctor`, printed."""
+
+import typer
+
+from rag_pipelines.cli.doctor import run_checks, worst
+from rag_pipelines.cli.output import Json, console, print_json
+from rag_pipelines.settings import settings
+
+_MARK = {"ok": "[green]ok  [/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
+
+
+def doctor(as_json: Json = False) -> None:
+    """Check Python, models, ports, disk and index, and say what to do."""
+    checks = run_checks(settings())
+    if as_json:
+        print_json({"status": worst(checks), "checks": [_row(check) for check in checks]})
+    else:
+        for check in checks:
+            console.print(f"{_MARK[check.status]} {check.name}: {check.found}", highlight=False)
+            if check.remedy:
+                console.print(f"     → {check.remedy}", highlight=False)
+    if worst(checks) == "fail":
+        raise typer.Exit(1)
+
+
+def _row(check: object) -> dict[str, str]:
+    return {name: getattr(check, name) for name in ("name", "status", "found", "remedy")}

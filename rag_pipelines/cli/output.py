@@ -1,0 +1,47 @@
+"""What a command says: one JSON object on standard output, or text a person reads.
+
+Progress and remarks go to standard error, so that output can be piped.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rag_pipelines.records import Progress as Tell
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+console = Console(soft_wrap=True)
+remarks = Console(stderr=True, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on a line of standard output."""
+    found = asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+    typer.echo(json.dumps(found, ensure_ascii=False, default=str))
+
+
+@contextmanager
+def progress_bars() -> Iterator[Tell]:
+    """A bar for each stage on standard error; lines where that is not a terminal."""
+    columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeElapsedColumn(), console=remarks) as bars:
+        tasks: dict[str, Any] = {}
+
+        def tell(stage: str, done: int, total: int | None) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield tell
+
+
+@contextmanager
+def labelled(tell: Tell, label: str) -> Iterator[Tell]:
+    """The same progress, its stages under a label."""
+    yield lambda stage, done, total: tell(f"{label}: {stage}", done, total)

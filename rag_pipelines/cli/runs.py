@@ -1,0 +1,57 @@
+"""Jobs run by hand, in this process, as Dagster's UI would run them in one of its own."""
+
+from typing import Any
+
+import dagster as dg
+
+from rag_pipelines.definitions import defs
+from rag_pipelines.lib.project import Project
+
+
+def run_job(
+    instance: dg.DagsterInstance,
+    job: str,
+    project: Project,
+    partition: str | None = None,
+    ops: dict[str, Any] | None = None,
+) -> dg.ExecuteInProcessResult:
+    """Run a job of the definitions; a failure is in the result and is not raised."""
+    config = {
+        "ops": ops or {},
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+    return (
+        defs()
+        .resolve_job_def(job)
+        .execute_in_process(
+            run_config=config,
+            instance=instance,
+            partition_key=partition,
+            resources={"project": project},
+            raise_on_error=False,
+        )
+    )
+
+
+def complaints(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Why a run failed: its failed blocking checks, else its failed steps."""
+    failed = [
+        f"check {evaluation.check_name} of {evaluation.asset_key.to_user_string()} failed: "
+        + (evaluation.description or _figures(evaluation.metadata))
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        and not (evaluation := event.asset_check_evaluation_data).passed
+        and evaluation.blocking
+    ]
+    return failed or [_cause(event) for event in result.all_events if event.is_step_failure]
+
+
+def _figures(metadata: Any) -> str:
+    return ", ".join(f"{name} {value.value}" for name, value in metadata.items())
+
+
+def _cause(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else str(event.message)

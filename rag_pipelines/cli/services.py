@@ -1,0 +1,46 @@
+"""`rag up` and `rag serve`: the services of an installation, started and stopped together."""
+
+import typer
+
+from rag_pipelines.cli.output import console, remarks
+from rag_pipelines.cli.processes import Service, require_free, run_together
+from rag_pipelines.cli.up import services_of
+from rag_pipelines.lib.instance import instance_of, prepare_home
+from rag_pipelines.lib.partitions import sync_sources
+from rag_pipelines.lib.project import Project
+from rag_pipelines.settings import settings
+
+
+def up() -> None:
+    """Start Dagster's page and daemon, the chat service and MLflow; Ctrl-C stops them all."""
+    project = Project(settings())
+    prepare_home(project.settings)
+    with instance_of(project.settings) as instance:
+        sync_sources(instance, project.sources)
+    services = services_of(project.settings)
+    require_free(services)
+    _say(services)
+    raise typer.Exit(run_together(services))
+
+
+def serve() -> None:
+    """Run the chat service alone; it follows the releases that are published."""
+    from rag_pipelines.chat.server import serve as serve_chat
+
+    found = settings()
+    serve_chat(
+        found.host,
+        found.port,
+        found.home,
+        found.embedder,
+        found.generator,
+        Project(found).servers,
+        found.keep_releases,
+        lambda url: remarks.print(f"chat service at {url}"),
+    )
+
+
+def _say(services: list[Service]) -> None:
+    for service in services:
+        console.print(f"  {service.name:<16} {service.url or 'no page'}", highlight=False)
+    remarks.print("Ctrl-C stops them all.")

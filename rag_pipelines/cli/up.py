@@ -1,0 +1,49 @@
+"""Which services an installation has, and how each is started."""
+
+import sys
+from pathlib import Path
+
+from rag_pipelines.cli.processes import Service
+from rag_pipelines.lib.instance import dagster_file
+from rag_pipelines.settings import Settings
+
+LOOPBACK = "127.0.0.1"
+
+
+def services_of(settings: Settings) -> list[Service]:
+    """Dagster's page and daemon, MLflow, and the chat service, all on this machine alone."""
+    workspace = dagster_file("workspace.yaml")
+    dagster = ["-w", str(workspace)]
+    page = [_program("dagster-webserver"), *dagster, "-h", LOOPBACK, "-p"]
+    return [
+        Service(
+            "Dagster",
+            [*page, str(settings.dagster_port)],
+            LOOPBACK,
+            settings.dagster_port,
+            "RAG_DAGSTER_PORT",
+            cwd=workspace.parent,
+        ),
+        Service(
+            "Dagster daemon", [_program("dagster-daemon"), "run", *dagster], cwd=workspace.parent
+        ),
+        Service("MLflow", _mlflow(settings), LOOPBACK, settings.mlflow_port, "RAG_MLFLOW_PORT"),
+        Service(
+            "chat",
+            [sys.executable, "-m", "rag_pipelines.cli", "serve"],
+            settings.host,
+            settings.port,
+            "RAG_PORT",
+        ),
+    ]
+
+
+def _mlflow(settings: Settings) -> list[str]:
+    where = ["--backend-store-uri", settings.mlflow_tracking_uri]
+    artifacts = ["--artifacts-destination", str(settings.home / "mlflow")]
+    listen = ["--host", LOOPBACK, "--port", str(settings.mlflow_port), "--workers", "1"]
+    return [_program("mlflow"), "server", *where, *artifacts, *listen]
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)

@@ -1,0 +1,123 @@
+"""The configured parts of one installation, made once and passed on.
+
+The only place where settings become stores, models and releases. Knows no Dagster; assets,
+sensors and the command line share it.
+"""
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from rag_pipelines.errors import ConfigError, ReleaseError, UserError
+from rag_pipelines.inference.embedders import load_embedder
+from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines.records import ModelRef, Progress, no_progress
+from rag_pipelines.retrieval.durable import replace_json
+from rag_pipelines.retrieval.manifest import IndexSpec
+from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.retrieval.verdicts import Verdict
+from rag_pipelines.retrieval.verify import verify
+from rag_pipelines.settings import Settings
+from rag_pipelines.sources import GoldenQuestion, Source, load_golden, load_sources
+from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
+
+
+@dataclass
+class Project:
+    """One installation. `progress` is told of long work as it goes on."""
+
+    settings: Settings
+    progress: Progress = field(default=no_progress)
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Entries of `sources.yaml`. Raises `ConfigError`."""
+        return load_sources(self.settings.sources)
+
+    def source(self, name: str) -> Source:
+        """One entry. Raises `UserError` that names those there are."""
+        if name not in self.sources:
+            there = ", ".join(self.sources) or "none"
+            raise UserError(f"{self.settings.sources} has no source {name!r}; it has: {there}.")
+        return self.sources[name]
+
+    def golden(self) -> list[GoldenQuestion]:
+        """Questions that every release is held to. Raises `ConfigError`."""
+        return load_golden(self.settings.golden)
+
+    @cached_property
+    def tables(self) -> Tables:
+        return Tables(self.settings.assets)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        return Blobs(self.settings.blobs)
+
+    @cached_property
+    def releases(self) -> Releases:
+        return Releases(self.settings.releases, self.settings.keep_releases)
+
+    @cached_property
+    def servers(self) -> ModelServers:
+        """Where model servers are, and the keys they ask for."""
+        key = self.settings.openai_api_key
+        return ModelServers(
+            ollama_host=self.settings.ollama_host,
+            openai_api_key=key.get_secret_value() if key else "",
+            hf_offline=self.settings.hf_hub_offline,
+        )
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The configured embedder. Raises `ModelUnavailable`."""
+        return load_embedder(self.settings.embedder, self.settings.home, self.servers)
+
+    def index_spec(self) -> IndexSpec:
+        """What the index is made with, apart from its rows."""
+        embedder = self.embedder
+        return IndexSpec(
+            embedder=embedder.name,
+            fingerprint=embedder.fingerprint,
+            dimension=embedder.dimension,
+            max_tokens=embedder.max_tokens,
+            denied=self.denied,
+        )
+
+    def model(self) -> ModelRef:
+        """The generator that answers are to be written by; without a name, the machine's best."""
+        return ModelRef(self.settings.generator or "")
+
+    def verify_head(self) -> Verdict:
+        """Try the newest built release, in a process of its own, and remember the verdict.
+
+        Raises `ReleaseError` where nothing is built or no verdict is possible.
+        """
+        head = self.releases.head()
+        if head is None:
+            raise ReleaseError("Nothing is built yet; run rag ingest --all.")
+        settings = self.settings
+        golden = settings.golden if settings.golden.is_file() else None
+        verdict = verify(self.releases.root, head.name, golden, settings.embedder, settings.home)
+        self.releases.record_verdict(verdict)
+        return verdict
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """URLs that were to be forgotten: not fetched again, and in no further release."""
+        if not self._deny_list.exists():
+            return ()
+        try:
+            return tuple(sorted(json.loads(self._deny_list.read_text())))
+        except ValueError as error:
+            raise ConfigError(f"{self._deny_list} is not a JSON list of URLs: {error}") from None
+
+    def deny(self, url: str) -> None:
+        """Put a URL on the deny list; there it stays."""
+        replace_json(self._deny_list, sorted({*self.denied, url}))
+
+    @property
+    def _deny_list(self) -> Path:
+        return self.settings.home / "denied.json"

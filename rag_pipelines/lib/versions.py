@@ -1,0 +1,85 @@
+"""Which version of an asset's data is the one to use.
+
+Dagster's event log is the record: a version is good when every blocking check of its run passed.
+Knows how to read that record; does not know the data.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+BLOCKING: dict[str, frozenset[str]] = {
+    "scraped_pages": frozenset({"not_empty", "error_rate", "size_against_last"}),
+    "chunks": frozenset({"ids_unique", "within_token_limit", "every_page_covered"}),
+    "embeddings": frozenset({"dimension_finite_unit", "count_matches_chunks"}),
+}
+"""Blocking checks of the versioned assets; a test holds the definitions to it."""
+VERSION = "version"
+"""Metadata key under which an asset tells its data version."""
+_LOOK_BACK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One materialization: the data version, the run that made it, and what it said of it."""
+
+    version: str
+    run_id: str
+    timestamp: float
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def materialized(
+    instance: dg.DagsterInstance, asset: str, partition: str, limit: int = _LOOK_BACK
+) -> Iterator[Version]:
+    """Versions of an asset's partition, newest first."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    for record in instance.fetch_materializations(wanted, limit=limit).records:
+        event = record.asset_materialization
+        if event is not None and VERSION in event.metadata:
+            said = {name: value.value for name, value in event.metadata.items()}
+            yield Version(str(said[VERSION]), record.run_id, record.timestamp, said)
+
+
+def last_good(
+    instance: dg.DagsterInstance, asset: str, partition: str, before_run: str = ""
+) -> Version | None:
+    """The newest version whose blocking checks passed; `before_run`'s own are passed over."""
+    for version in materialized(instance, asset, partition):
+        if version.run_id != before_run and _checks_passed(instance, version, asset, partition):
+            return version
+    return None
+
+
+def to_read(
+    instance: dg.DagsterInstance, asset: str, partition: str, run_id: str
+) -> Version | None:
+    """What a step of this run reads: what the run made itself, otherwise the last good."""
+    newest = next(materialized(instance, asset, partition, limit=1), None)
+    if newest and newest.run_id == run_id:
+        return newest
+    return last_good(instance, asset, partition)
+
+
+def good_versions(
+    instance: dg.DagsterInstance, asset: str, partitions: list[str]
+) -> dict[str, Version]:
+    """The last good version of each partition that has one."""
+    found = {name: last_good(instance, asset, name) for name in partitions}
+    return {name: version for name, version in found.items() if version}
+
+
+def _checks_passed(
+    instance: dg.DagsterInstance, version: Version, asset: str, partition: str
+) -> bool:
+    entries = instance.all_logs(version.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    passed: set[str] = set()
+    for entry in entries:
+        evaluation = entry.asset_check_evaluation
+        if evaluation is None or evaluation.asset_key != dg.AssetKey(asset):
+            continue
+        if evaluation.passed and evaluation.partition in (None, partition):
+            passed.add(evaluation.check_name)
+    return passed >= BLOCKING[asset]
