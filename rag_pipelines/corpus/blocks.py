@@ -32,6 +32,12 @@ _FURNITURE_NAMES = re.compile(
 _CONTENTS_NAMES = re.compile(
     r"(?:^|[\s_-])(?:toc|toctree-wrapper|table-of-contents|contents)(?:$|[\s_-])", re.IGNORECASE
 )
+_ADMONITION = re.compile(
+    r"(?:^|[\s_-])(?:note|tip|hint|info|warning|caution|important|danger|admonition|callout|alert)"
+    r"(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+"""A "Note" over a box is no section: what follows the box would stand under it."""
 _ANCHOR_SIGNS = frozenset(("¶", "#", "§", "🔗", "", "¶"))
 _LANGUAGE = re.compile(
     r"(?:^|\s)(?:language-|lang-|highlight-(?:source-)?|brush:\s*)([\w+#-]{1,20})", re.IGNORECASE
@@ -109,7 +115,8 @@ class _Reader:
         elif tag == "blockquote":
             self.quotes += 1
         elif tag in _HEADINGS:
-            self.kind, self.level = "heading", _HEADINGS[tag]
+            if not _ADMONITION.search(element.getparent().get("class", "")):
+                self.kind, self.level = "heading", _HEADINGS[tag]
         elif tag in ("dt", "dd"):
             self.kind = "term" if tag == "dt" else "definition"
 

@@ -41,8 +41,9 @@ def extract(body: bytes, url: str = "", charset: str | None = None) -> Extracted
     published = published_on(root)
     title = title_of(root, url)
     drop_unseen(root)
-    text = markdown(main_blocks(root, read_blocks(root)))
-    return Extracted(title, seen(text), language_of(root, text), published)
+    blocks = main_blocks(root, read_blocks(root))
+    prose = " ".join(block.text for block in blocks[:20] if block.kind not in ("code", "table"))
+    return Extracted(title, seen(markdown(blocks)), language_of(root, prose), published)
 
 
 def markdown(blocks: list[Block]) -> str:

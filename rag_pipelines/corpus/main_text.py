@@ -8,7 +8,7 @@ What it dropped in the midst of the main text (code, tables, headings, items) is
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rag_pipelines.corpus.blocks import Block
 from rag_pipelines.corpus.markup import Element, etree, words
@@ -20,7 +20,7 @@ _MOST_MARKED = 20_000
 _SHORT = 250
 """Fewer characters than this are not a page's text: its links, such as a table of contents, are."""
 _INLINE = words(
-    "abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark math q rp "
+    "span abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark math q rp "
     "rt ruby s samp small span strike strong sub sup time tt u var wbr br"
 )
 _MOSTLY_LINKS = 0.6
@@ -48,6 +48,7 @@ def _picked(root: Element, blocks: Sequence[Block]) -> set[int]:
 
     _mark(blocks)
     etree.strip_tags(root, *_INLINE)
+    _name_main(root)
     try:
         document = bare_extraction(root, fast=True, include_comments=False, output_format="python")
     except (RecursionError, ValueError, TypeError, AttributeError, IndexError, AssertionError):
@@ -56,6 +57,19 @@ def _picked(root: Element, blocks: Sequence[Block]) -> set[int]:
     text = "" if body is None else "".join(body.itertext())
     numbers = {ord(mark) - _FIRST_MARK for mark in _MARKS.findall(text)}
     return {number for number in numbers if number < len(blocks)}
+
+
+def _name_main(root: Element) -> None:
+    """Give a page without `main` one around all of it.
+
+    trafilatura then reads the page once; without a frame it prunes and searches it twice.
+    """
+    body = root.find("body")
+    if body is not None and root.find(".//main") is None:
+        main = etree.Element("main")
+        main.text, body.text = body.text, None
+        main.extend(list(body))
+        body.append(main)
 
 
 def _mark(blocks: Sequence[Block]) -> None:
@@ -86,7 +100,7 @@ def _is_prose(block: Block) -> bool:
     )
 
 
-def _size(blocks: Sequence[Block], numbers: Element) -> int:
+def _size(blocks: Sequence[Block], numbers: Iterable[int]) -> int:
     return sum(len(blocks[number].text) for number in numbers)
 
 

@@ -37,6 +37,7 @@ _THREE_LETTERS = {
     "por": "pt",
 }
 _LONGEST_TITLE = 300
+_READ_FOR_LANGUAGE = 500
 
 
 def fold(text: str) -> str:
@@ -84,7 +85,7 @@ def published_on(root: Element) -> str:
 
 
 def _read_language(text: str) -> str:
-    words = text[:2000]
+    words = text[:_READ_FOR_LANGUAGE]
     if len(words) < 40:
         return ""
     classify: Any = import_module("py3langid").classify
