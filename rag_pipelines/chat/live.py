@@ -1,0 +1,228 @@
+"""Serves what the pointer file says, and moves to what it says next without an answer lost.
+
+Knows when to open, swap, fall back and try again. Never writes the pointer, and works with the
+pipelines down. How a release is opened stands in `served`.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore, Event, Lock, Thread
+from typing import Literal
+
+from rag_pipelines.chat.missing import MissingGenerator
+from rag_pipelines.chat.served import LoadGenerator, Served, open_served, require_sound
+from rag_pipelines.chat.status import Health
+from rag_pipelines.errors import RagError, ReleaseError
+from rag_pipelines.inference.protocols import Embedder, Generator
+from rag_pipelines.records import ModelRef
+from rag_pipelines.retrieval.fallback import open_newest_good
+from rag_pipelines.retrieval.manifest import Release
+from rag_pipelines.retrieval.publish import Pointer
+from rag_pipelines.retrieval.releases import Releases
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 30.0
+_NAMED_AT_ONCE = 2
+
+UNNAMED = 0
+"""Generation of an answer from a release that the pointer does not name."""
+
+
+class NoRelease(ReleaseError):
+    """There is nothing to answer from yet."""
+
+
+class UnknownRelease(ReleaseError):
+    """The release that was asked for by name is not one that may answer."""
+
+
+class Busy(ReleaseError):
+    """Too many older releases are open at once."""
+
+
+class LiveRelease:
+    """Follows the pointer. Every question takes one version and keeps it to its end."""
+
+    def __init__(
+        self,
+        releases: Releases,
+        embedder: Embedder,
+        load_generator: LoadGenerator,
+        poll_seconds: float = POLL_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        """Nothing is opened before `start` or `step`."""
+        self._releases, self._embedder, self._load = releases, embedder, load_generator
+        self._poll_seconds, self._retry_seconds = poll_seconds, retry_seconds
+        self._lock, self._notice, self._stopped = Lock(), Event(), False
+        self._served: Served | None = None
+        self._generator: tuple[ModelRef, Generator] | None = None
+        self._settled = self._tried = 0
+        self._retry_at = 0.0
+        self._trouble = ""
+        self._named = BoundedSemaphore(_NAMED_AT_ONCE)
+        self._thread = Thread(target=self._follow, name="live-release", daemon=True)
+        self.failures = 0
+        """How often a release or its model failed to load."""
+
+    def start(self) -> None:
+        """Begin to follow the pointer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following, and close the release once the questions under way are answered."""
+        self._stopped = True
+        self._notice.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._swap(None)
+
+    def reload(self) -> None:
+        """Look at the pointer now. A notice that is lost, repeated or late does no harm."""
+        self._notice.set()
+
+    def health(self) -> Health:
+        """Whether questions are answered, and from what was last published."""
+        with self._lock:
+            served, trouble = self._served, self._trouble
+        status: Literal["ok", "degraded", "unready"] = "degraded" if trouble else "ok"
+        if served is None:
+            return Health("unready", trouble or "no release is published yet; run `rag ingest`")
+        return Health(status, trouble, served.release.name, served.version.generation)
+
+    @contextmanager
+    def taken(self, release: str | None = None) -> Iterator[Served]:
+        """The version to answer one question from: what is served, or a good release by name.
+
+        Raises `NoRelease`, `UnknownRelease` or `Busy`.
+        """
+        with self._lock:
+            served = self._served
+            if served is None:
+                raise NoRelease("No release is being served yet; run `rag ingest`, then ask again.")
+            served.take()
+        try:
+            if release in (None, served.release.name):
+                yield served
+            else:
+                with self._opened(release, served) as older:
+                    yield older
+        finally:
+            served.let_go()
+
+    @contextmanager
+    def _opened(self, name: str, beside: Served) -> Iterator[Served]:
+        good = [release.name for release in self._releases.fallbacks()]
+        if name not in good:
+            there = ", ".join([beside.release.name, *good])
+            raise UnknownRelease(f"There is no good release {name!r}; these may be named: {there}.")
+        if not self._named.acquire(blocking=False):
+            raise Busy("Other questions have older releases open; ask again in a moment.")
+        try:
+            model, generator = beside.model, beside.version.generator
+            require_sound(self._releases, name)
+            older = self._open(name, UNNAMED, model, generator)
+            try:
+                yield older
+            finally:
+                older.let_go()
+        finally:
+            self._named.release()
+
+    def _follow(self) -> None:
+        while not self._stopped:
+            noticed = self._notice.is_set()
+            self._notice.clear()
+            try:
+                self.step(noticed)
+            except Exception as error:  # this thread must outlive whatever a disk does
+                log.exception("the pointer could not be followed")
+                self._trouble = f"the pointer could not be followed: {error}"
+            self._notice.wait(self._poll_seconds)
+
+    def step(self, noticed: bool = False) -> None:
+        """Look at the pointer once, and move if it says so."""
+        try:
+            pointer = self._releases.current()
+        except ReleaseError as error:
+            self._trouble = str(error)
+            return
+        if pointer is None or pointer.generation <= self._settled:
+            self._trouble = self._stale(pointer)
+        elif noticed or pointer.generation != self._tried or time.monotonic() >= self._retry_at:
+            self._move_to(pointer)
+
+    def _stale(self, pointer: Pointer | None) -> str:
+        generation = pointer.generation if pointer else 0
+        if generation == self._settled:
+            return ""
+        return f"the pointer went back to generation {generation} from {self._settled}"
+
+    def _move_to(self, pointer: Pointer) -> None:
+        self._tried, self._retry_at = pointer.generation, time.monotonic() + self._retry_seconds
+        troubles: list[str] = []
+        generator = self._generator_for(pointer.model, troubles)
+        if generator is None and self._served is None:
+            generator = MissingGenerator(pointer.model.name, troubles[0])
+        opened = self._first_sound(pointer, generator, troubles) if generator else None
+        if opened:
+            self._swap(opened)
+        if not troubles:
+            self._settled = pointer.generation
+        self.failures += bool(troubles)
+        self._trouble = "; ".join(troubles)
+        self._report(pointer)
+
+    def _report(self, pointer: Pointer) -> None:
+        health = self.health()
+        said = f"{health.release or 'no release'}, generation {health.generation}"
+        if health.reason:
+            log.error("generation %d: %s; serving %s", pointer.generation, health.reason, said)
+        else:
+            log.info("serving %s", said)
+
+    def _generator_for(self, model: ModelRef, troubles: list[str]) -> Generator | None:
+        if self._generator and self._generator[0] == model:
+            return self._generator[1]
+        try:
+            generator = self._load(model.name or None)
+        except RagError as error:
+            troubles.append(f"the model {model.name or '(default)'} failed to load: {error}")
+            return None
+        self._generator = (model, generator)
+        return generator
+
+    def _first_sound(
+        self, pointer: Pointer, generator: Generator, troubles: list[str]
+    ) -> Served | None:
+        """What the pointer names, or at start the best release that loads."""
+
+        def open_release(release: Release) -> Served:
+            generation = pointer.generation if release.name == pointer.release else UNNAMED
+            return self._open(release.name, generation, pointer.model, generator)
+
+        try:
+            if self._served is None:
+                found = open_newest_good(self._releases, open_release)
+                troubles += [
+                    f"{name} failed to load: {why}" for name, why in found.passed_over.items()
+                ]
+                return found.value
+            require_sound(self._releases, pointer.release)
+            return open_release(self._releases.get(pointer.release))
+        except ReleaseError as error:
+            troubles.append(f"{pointer.release} failed to load: {error}")
+            return None
+
+    def _open(self, name: str, generation: int, model: ModelRef, generator: Generator) -> Served:
+        return open_served(self._releases, name, generation, model, self._embedder, generator)
+
+    def _swap(self, opened: Served | None) -> None:
+        with self._lock:
+            old, self._served = self._served, opened
+        if old:
+            old.let_go()

@@ -1,0 +1,73 @@
+"""The two small pages for people: a box to ask in, and the interface written out.
+
+Knows the files beside it and OpenAPI's shape. Loads nothing from elsewhere: the policy in `guard`
+would not let it, and the machine may have no network.
+"""
+
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse
+
+router = APIRouter(include_in_schema=False)
+
+
+def _file(name: str) -> str:
+    return (files("rag_pipelines.chat") / "web" / name).read_text(encoding="utf-8")
+
+
+@router.get("/")
+def landing() -> HTMLResponse:
+    return HTMLResponse(_file("index.html"))
+
+
+@router.get("/ask.js")
+def script() -> Response:
+    return Response(_file("ask.js"), media_type="text/javascript")
+
+
+@router.get("/style.css")
+def style() -> Response:
+    return Response(_file("style.css"), media_type="text/css")
+
+
+@router.get("/docs")
+def docs(request: Request) -> HTMLResponse:
+    calls = "\n".join(_calls(request.app.openapi()))
+    return HTMLResponse(_file("docs.html").replace("<!-- calls -->", calls))
+
+
+def _calls(schema: dict[str, Any]) -> Iterator[str]:
+    models = schema["components"]["schemas"]
+    for path, methods in schema["paths"].items():
+        for method, call in methods.items():
+            rows = [*_parameters(call), *_body(call, models)]
+            table = f"<table>{''.join(rows)}</table>" if rows else ""
+            yield (
+                f"<section><h2><code>{method.upper()} {escape(path)}</code></h2>"
+                f"<p>{escape(call.get('description', ''))}</p>{table}</section>"
+            )
+
+
+def _parameters(call: dict[str, Any]) -> Iterator[str]:
+    for parameter in call.get("parameters", ()):
+        yield _row(parameter["name"], parameter["schema"], parameter["required"])
+
+
+def _body(call: dict[str, Any], models: dict[str, Any]) -> Iterator[str]:
+    content = call.get("requestBody", {}).get("content", {})
+    for kind in content.values():
+        model = models[kind["schema"]["$ref"].rpartition("/")[2]]
+        for name, field in model["properties"].items():
+            yield _row(name, field, name in model.get("required", ()))
+
+
+def _row(name: str, field: dict[str, Any], required: bool) -> str:
+    kinds = field.get("anyOf", [field])
+    written = " or ".join(k.get("type") or k.get("$ref", "").rpartition("/")[2] for k in kinds)
+    need = "required" if required else "optional"
+    about = escape(field.get("description", ""))
+    return f"<tr><td><code>{escape(name)}</code><td>{escape(written)}<td>{need}<td>{about}"

@@ -1,0 +1,77 @@
+"""Exceptions become typed JSON: a status, a word for programs, a sentence for people.
+
+Knows which exception is whose fault. Never tells a stack trace, nor repeats what was sent.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from rag_pipelines.chat.live import Busy, NoRelease, UnknownRelease
+from rag_pipelines.chat.metrics import Metrics
+from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_SECONDS = 5
+_FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
+    (ModelUnavailable, 503, "model_unavailable"),
+    (ModelError, 502, "model_failed"),
+    (NoRelease, 503, "no_release"),
+    (Busy, 503, "busy"),
+    (UnknownRelease, 404, "unknown_release"),
+    (RagError, 500, "internal"),
+)
+_STATUSES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def refusal(
+    status: int, word: str, message: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """An error as every call tells it."""
+    return JSONResponse({"error": {"type": word, "message": message}}, status, headers)
+
+
+def tell_errors(app: FastAPI, metrics: Metrics) -> None:
+    """Handle every exception of the app's routes."""
+
+    @app.exception_handler(RagError)
+    def known(request: Request, error: RagError) -> JSONResponse:
+        status, word = next((s, w) for kind, s, w in _FAULTS if isinstance(error, kind))
+        if request.url.path == "/api/question":
+            metrics.count("failed")
+        log.warning("%s %s: %s: %s", request.method, request.url.path, word, error)
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+        return refusal(status, word, str(error), headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        return refusal(422, "invalid_request", _explained(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    def http(_: Request, error: HTTPException) -> JSONResponse:
+        word = _STATUSES.get(error.status_code, "bad_request")
+        return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    def unknown(_: Request, error: Exception) -> JSONResponse:
+        metrics.count("failed")
+        return refusal(500, "internal", "The service failed on this; its log tells why.")
+
+
+def _explained(errors: Sequence[Any]) -> str:
+    return "; ".join(f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors)
+
+
+def _place(location: Sequence[Any]) -> str:
+    """Where it was, the names of unknown fields made printable: they were sent by anybody."""
+    return ".".join(ascii(str(part))[1:-1][:60] for part in location)
+
+
+def _message(text: str) -> str:
+    return text.removeprefix("Value error, ")

@@ -1,0 +1,102 @@
+"""One release opened with its model, and closed when its last user lets go.
+
+Knows how a release becomes ready to answer. Does not know which one ought to be served.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+
+from rag_pipelines.chat.answer import Version
+from rag_pipelines.errors import RagError, ReleaseError
+from rag_pipelines.inference import protocols
+from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.records import ModelRef
+from rag_pipelines.retrieval.manifest import Release
+from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.verify import probe
+
+LoadGenerator = Callable[[str | None], protocols.Generator]
+"""Loads a generator by name; None means the default of this machine."""
+
+
+class Served:
+    """A version, how it was opened, and how many use it. The opener is its first user."""
+
+    def __init__(
+        self, version: Version, release: Release, model: ModelRef, closing: ExitStack
+    ) -> None:
+        """Takes over `closing`, which is closed after the last `let_go`."""
+        self.version, self.release, self.model = version, release, model
+        self._closing, self._users, self._lock = closing, 1, Lock()
+
+    def take(self) -> None:
+        """Count one more user. Only somebody who keeps the last from going may call this."""
+        with self._lock:
+            self._users += 1
+
+    def let_go(self) -> None:
+        """Count one user less; the last one closes the release and ends its lease."""
+        with self._lock:
+            self._users -= 1
+            last = not self._users
+        if last:
+            self._closing.close()
+
+
+def open_served(
+    releases: Releases,
+    name: str,
+    generation: int,
+    model: ModelRef,
+    embedder: Embedder,
+    generator: protocols.Generator,
+) -> Served:
+    """Lease, open and warm a release that a probe survived. Raises `ReleaseError`.
+
+    Nothing stays open then.
+    """
+    with ExitStack() as opening:
+        release = opening.enter_context(releases.lease(name, "chat service"))
+        try:
+            retriever = Retriever.open(release.path, embedder)
+            opening.callback(retriever.close)
+            retriever.warm()
+        except RagError:
+            raise
+        except Exception as error:  # a damaged file makes libraries raise anything
+            raise ReleaseError(f"{name} cannot be opened: {error!r}") from error
+        version = Version(generation, retriever, embedder, generator)
+        closing = opening.pop_all()
+    return Served(version, release, model, closing)
+
+
+def require_sound(releases: Releases, name: str) -> None:
+    """Raise `ReleaseError` unless a process of its own could open this release."""
+    reason = probe(releases.root, name)
+    if reason is not None:
+        raise ReleaseError(reason)
+
+
+@contextmanager
+def current_version(
+    releases: Releases, embedder: Embedder, load_generator: LoadGenerator
+) -> Iterator[Version]:
+    """What is served now, opened for one command such as `rag ask`.
+
+    Raises `ReleaseError` where nothing is published or it cannot be opened, `ModelUnavailable`
+    where its generator cannot be loaded.
+    """
+    pointer = releases.current()
+    if pointer is None:
+        raise ReleaseError("Nothing is published yet; run `rag ingest` first.")
+    require_sound(releases, pointer.release)
+    generator = load_generator(pointer.model.name or None)
+    served = open_served(
+        releases, pointer.release, pointer.generation, pointer.model, embedder, generator
+    )
+    try:
+        yield served.version
+    finally:
+        served.let_go()

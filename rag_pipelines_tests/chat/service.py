@@ -1,0 +1,71 @@
+"""The service as real as it gets: uvicorn on loopback, in a thread or in a process of its own."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import httpx
+import uvicorn
+
+from rag_pipelines.chat.app import create_app
+from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.server import address, listen, run
+from rag_pipelines_tests.chat.editions import Echo, releases_in
+from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
+
+
+@contextmanager
+def serving(live: LiveRelease, draining: Event | None = None) -> Iterator[httpx.Client]:
+    """A client of a running service."""
+    listening = listen("127.0.0.1", 0)
+    config = uvicorn.Config(create_app(live, draining), log_config=None)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]})
+    base = address(listening)
+    thread.start()
+    try:
+        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def until(condition: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait until something holds; fail where it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to hold"
+        time.sleep(0.02)
+
+
+def ready(client: httpx.Client, generation: int) -> bool:
+    told = client.get("/readyz").json()
+    return told["generation"] == generation and told["status"] in ("ok", "degraded")
+
+
+def main(home: str, waits_for: str) -> None:
+    """Serve with a generator that, once asked, waits until a file is there."""
+
+    class Waiting(Echo):
+        def stream(self, prompt: Any, max_tokens: int) -> Iterator[str]:
+            Path(f"{waits_for}.asked").touch()
+            until(Path(waits_for).exists)
+            yield from super().stream(prompt, max_tokens)
+
+    releases = releases_in(Path(home))
+    run(
+        listen("127.0.0.1", 0),
+        releases,
+        TopicEmbedder(),
+        lambda name: Waiting(),
+        lambda url: print(url, flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
