@@ -25,3 +25,10 @@ def remove_temporary(root: Path) -> None:
     for path in root.glob(f"{TEMPORARY}*"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_temporary_files(root: Path) -> None:
+    """Remove the files that killed replacements left. The pointer's lock is held too."""
+    for path in root.glob(f"{TEMPORARY}*"):
+        if path.is_file():
+            path.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from rag_pipelines.errors import ReleaseError, ReleaseLocked
 from rag_pipelines.records import ModelRef, Progress, no_progress
 from rag_pipelines.retrieval.build import WRITER, Parts, Plan, build_release, rebuild_release
-from rag_pipelines.retrieval.collect import remove_temporary, set_aside
+from rag_pipelines.retrieval.collect import remove_temporary, remove_temporary_files, set_aside
 from rag_pipelines.retrieval.counters import next_number
 from rag_pipelines.retrieval.durable import replace_json
 from rag_pipelines.retrieval.leases import leased, leased_releases
@@ -62,19 +62,11 @@ class Releases(Shelf):
         digest = expected_digest(versions, spec)
         with self._building(f"build for run {run_id}") as lock:
             remove_temporary(self.root)
-            found, damaged = self.find(digest), self._damaged(digest)
+            found = self.find(digest)
+            damaged = found is not None and self._is_damaged(found)
             if found is None or damaged:
-                base = None if damaged else self._base(spec)
-                plan = Plan(
-                    sequence=self._next_sequence(),
-                    digest=digest,
-                    spec=spec,
-                    versions=versions,
-                    run_id=run_id,
-                    base=base,
-                    lock=lock,
-                    writer=self._writer,
-                )
+                base = None if self._failed_before(digest) else self._base(spec)
+                plan = self._plan(digest, spec, versions, run_id, base, lock)
                 found = build_release(self.root, plan, parts, progress)
             return self._set_head(found)
 
@@ -93,24 +85,15 @@ class Releases(Shelf):
         )
         with self._building(f"rebuild of {name}") as lock:
             remove_temporary(self.root)
-            plan = Plan(
-                sequence=self._next_sequence(),
-                digest=damaged.digest,
-                spec=spec,
-                versions=manifest.sources,
-                run_id=run_id,
-                base=None,
-                lock=lock,
-                writer=self._writer,
-            )
+            plan = self._plan(damaged.digest, spec, manifest.sources, run_id, None, lock)
             return self._set_head(rebuild_release(self.root, plan, damaged, progress))
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Remember what the checks said, and put their figures into the manifest."""
-        release = self.get(verdict.release)
-        manifest = release.manifest
-        figures = replace(manifest, metrics=manifest.metrics | verdict.metrics)
-        write_manifest(release.path, figures)
+        with suppress(ReleaseError):  # a damaged manifest has no place for them
+            release = self.get(verdict.release)
+            metrics = release.manifest.metrics | verdict.metrics
+            write_manifest(release.path, replace(release.manifest, metrics=metrics))
         write_verdict(self._verdicts, verdict)
 
     def publish(self, name: str, model: ModelRef, reason: str) -> Pointer:
@@ -122,8 +105,9 @@ class Releases(Shelf):
             release, pointer = self.get(name), self.current()
             if pointer and (pointer.release, pointer.model) == (name, model):
                 return pointer
-            self._require_passed(release)
             rejected = pointer.rejected if pointer else ()
+            if not pointer or pointer.release != name:
+                self._require_passed(release)
             if release.digest in rejected:
                 raise ReleaseError(f"{name} was rejected; `rag rollback {name}` brings it back.")
             return self._replace(pointer, name, model, rejected, reason)
@@ -167,6 +151,7 @@ class Releases(Shelf):
                 remove_temporary(self.root)
                 with self._moving_pointer("collection"):
                     removed = set_aside(self.root, self._unwanted())
+                    remove_temporary_files(self.root)
                 remove_temporary(self.root)
                 return removed
         except ReleaseLocked:
@@ -189,9 +174,33 @@ class Releases(Shelf):
     def _moving_pointer(self, purpose: str) -> AbstractContextManager[int]:
         return locked(self.root / "pointer.lock", purpose, _POINTER_WAIT_SECONDS)
 
-    def _damaged(self, digest: str) -> bool:
-        release, verdict = self.find(digest), self.verdict(digest)
-        return bool(release and verdict and verdict.release == release.name and verdict.damaged)
+    def _plan(
+        self,
+        digest: str,
+        spec: IndexSpec,
+        versions: Mapping[str, str],
+        run_id: str,
+        base: Release | None,
+        lock: int,
+    ) -> Plan:
+        return Plan(
+            sequence=self._next_sequence(),
+            digest=digest,
+            spec=spec,
+            versions=versions,
+            run_id=run_id,
+            base=base,
+            lock=lock,
+            writer=self._writer,
+        )
+
+    def _is_damaged(self, release: Release) -> bool:
+        verdict = self._verdict_on(release)
+        return verdict is not None and verdict.damaged
+
+    def _failed_before(self, digest: str) -> bool:
+        verdict = self.verdict(digest)
+        return verdict is not None and verdict.damaged
 
     def _base(self, spec: IndexSpec) -> Release | None:
         for release in reversed(self.list()):
@@ -203,7 +212,7 @@ class Releases(Shelf):
 
     def _next_sequence(self) -> int:
         named = [sequence_of(path.name) or 0 for path in self.root.iterdir()]
-        pointer = self.current()
+        pointer = self._undamaged_pointer()
         served = (pointer and sequence_of(pointer.release)) or 0
         return next_number(self.root / "sequence.json", max([served, *named]))
 
@@ -221,11 +230,6 @@ class Releases(Shelf):
         if not others:
             raise ReleaseError("There is no other good release to go back to; see `rag releases`.")
         return others[0]
-
-    def _undamaged_pointer(self) -> Pointer | None:
-        with suppress(ReleaseError):
-            return self.current()
-        return None
 
     def _digest_of(self, pointer: Pointer | None) -> str:
         """Digest of what is served, even where that is damaged or gone."""

@@ -44,10 +44,16 @@ class Shelf:
     def head(self) -> Release | None:
         """The release that the corpus added up to when it was last built."""
         try:
-            found = read_json(self.root / HEAD)
-            return self.get(str(found["release"])) if found else None
-        except (ReleaseError, ValueError, KeyError):
+            return self.get(self.head_entry().get("release", ""))
+        except ReleaseError:
             return None
+
+    def head_entry(self) -> dict[str, str]:
+        """`release` and `digest` of the head, even where its manifest is damaged."""
+        try:
+            return read_json(self.root / HEAD) or {}
+        except ValueError:
+            return {}
 
     def verdict(self, digest: str) -> Verdict | None:
         """What the checks last said of this content."""
@@ -88,7 +94,7 @@ class Shelf:
 
     def fallbacks(self) -> list[Release]:
         """Good releases to serve when the pointed one will not load, best first."""
-        pointer = self.current()
+        pointer = self._undamaged_pointer()
         served = (pointer and sequence_of(pointer.release)) or 0
         good = [
             release
@@ -108,6 +114,11 @@ class Shelf:
             if sequence_of(path.name) is not None:
                 with suppress(ReleaseError):  # half of a release is none
                     yield load_release(path)
+
+    def _undamaged_pointer(self) -> Pointer | None:
+        with suppress(ReleaseError):
+            return self.current()
+        return None
 
     def _verdict_on(self, release: Release) -> Verdict | None:
         verdict = self.verdict(release.digest)

@@ -15,6 +15,8 @@ from rag_pipelines.retrieval.durable import read_json, replace_json
 CHECKS = ("count_matches_manifest", "one_embedder", "ann_recall", "golden_recall", "no_regression")
 CONTENT_CHECKS = frozenset({"golden_recall", "no_regression"})
 """Checks that a second build of the same content would fail just the same."""
+ERROR = "error"
+"""In a result's metadata: the check did not come to its end."""
 ATTEMPTS = 2
 """How often the same content is built when its files came out damaged."""
 
@@ -47,7 +49,10 @@ class Verdict:
     @property
     def damaged(self) -> bool:
         """Whether the files are at fault and not the content: worth another build."""
-        return any(not self.checks[name].passed for name in CHECKS if name not in CONTENT_CHECKS)
+        return any(
+            not result.passed and (name not in CONTENT_CHECKS or ERROR in result.metadata)
+            for name, result in self.checks.items()
+        )
 
     @property
     def metrics(self) -> dict[str, float]:
