@@ -6,7 +6,7 @@ sensors and the command line share it.
 
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
@@ -73,7 +73,7 @@ class Project:
     @cached_property
     def embedder(self) -> Embedder:
         """The configured embedder. Raises `ModelUnavailable`."""
-        return load_embedder(self.settings.embedder, self.settings.home, self.servers)
+        return _embedder(self.settings.embedder, self.settings.home, self.servers)
 
     def index_spec(self) -> IndexSpec:
         """What the index is made with, apart from its rows."""
@@ -121,3 +121,9 @@ class Project:
     @property
     def _deny_list(self) -> Path:
         return self.settings.home / "denied.json"
+
+
+@lru_cache(maxsize=1)
+def _embedder(name: str, home: Path, servers: ModelServers) -> Embedder:
+    """Loaded once in a process: sensors ask for its fingerprint at every tick."""
+    return load_embedder(name, home, servers)

@@ -95,7 +95,12 @@ def within_token_limit(
     )
 
 
-@dg.asset_check(asset="chunks", blocking=True, partitions_def=SOURCES)
+@dg.asset_check(
+    asset="chunks",
+    blocking=True,
+    partitions_def=SOURCES,
+    additional_ins={"scraped_pages": dg.AssetIn("scraped_pages")},
+)
 def every_page_covered(chunks: list[Chunk], scraped_pages: list[Page]) -> dg.AssetCheckResult:
     """A page with text and no chunk can never be found."""
     found = Counter(chunk.url for chunk in chunks)

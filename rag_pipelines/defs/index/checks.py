@@ -35,7 +35,12 @@ def dimension_finite_unit(
     )
 
 
-@dg.asset_check(asset="embeddings", blocking=True, partitions_def=SOURCES)
+@dg.asset_check(
+    asset="embeddings",
+    blocking=True,
+    partitions_def=SOURCES,
+    additional_ins={"chunks": dg.AssetIn("chunks")},
+)
 def count_matches_chunks(embeddings: EmbeddedChunks, chunks: list[Chunk]) -> dg.AssetCheckResult:
     """A chunk without a vector cannot be found."""
     same = [chunk.id for chunk in embeddings.chunks] == [chunk.id for chunk in chunks]

@@ -1,0 +1,117 @@
+"""What the definitions are, as a person sees them; a change here is meant, or it is a mistake."""
+
+import os
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from rag_pipelines.definitions import defs
+from rag_pipelines.lib.versions import BLOCKING
+
+ASSETS = {
+    "scraped_pages": ("corpus", "team:corpus", True),
+    "chunks": ("corpus", "team:corpus", True),
+    "embeddings": ("index", "team:retrieval", True),
+    "chroma_collection": ("index", "team:retrieval", False),
+    "chat_release": ("serving", "team:serving", False),
+}
+CHECKS = {
+    "scraped_pages": BLOCKING["scraped_pages"] | {"source_is_fresh"},
+    "chunks": BLOCKING["chunks"],
+    "embeddings": BLOCKING["embeddings"],
+    "chroma_collection": {
+        "count_matches_manifest",
+        "one_embedder",
+        "ann_recall",
+        "golden_recall",
+        "no_regression",
+    },
+    "chat_release": {"service_serves_release", "probe_answer_cites_source"},
+}
+NOT_BLOCKING = {"source_is_fresh", "service_serves_release", "probe_answer_cites_source"}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return defs()
+
+
+def specs(definitions):
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_every_asset_stands_in_its_group_with_its_owner_and_partitions(definitions):
+    found = {
+        name: (spec.group_name, *spec.owners, spec.partitions_def is not None)
+        for name, spec in specs(definitions).items()
+    }
+    assert found == ASSETS
+
+
+def test_every_asset_says_what_it_is_and_when_its_logic_moved(definitions):
+    for name, spec in specs(definitions).items():
+        assert spec.description, name
+        assert spec.code_version, name
+        assert 1 <= len(spec.kinds) <= 3, name
+
+
+def test_the_graph_runs_from_left_to_right(definitions):
+    found = {
+        name: {dep.asset_key.to_user_string() for dep in spec.deps}
+        for name, spec in specs(definitions).items()
+    }
+    assert found == {
+        "scraped_pages": set(),
+        "chunks": {"scraped_pages"},
+        "embeddings": {"chunks"},
+        "chroma_collection": {"embeddings"},
+        "chat_release": {"chroma_collection"},
+    }
+
+
+def test_checks_are_those_of_the_design_and_block_where_it_says(definitions):
+    found: dict[str, set[str]] = {}
+    for checks in definitions.asset_checks or []:
+        for spec in checks.check_specs:
+            found.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
+            assert spec.blocking is (spec.name not in NOT_BLOCKING), spec.name
+            assert spec.description, spec.name
+    assert found == CHECKS
+
+
+def test_jobs_sensors_and_pools(definitions):
+    jobs = {job.name for job in definitions.resolve_all_job_defs()}
+    assert {"refresh_source", "build_release", "serve_release"} <= jobs
+    assert {sensor.name for sensor in definitions.sensors or []} == {
+        "index_reconcile",
+        "chat_service",
+    }
+    pools = {
+        name: definitions.resolve_assets_def(name).op.pool
+        for name in ("scraped_pages", "embeddings", "chroma_collection", "chat_release")
+    }
+    assert pools == {
+        "scraped_pages": "crawl",
+        "embeddings": "accelerator",
+        "chroma_collection": "index_writer",
+        "chat_release": "index_writer",
+    }
+
+
+def test_a_source_with_a_cron_line_has_a_schedule(tmp_path):
+    (tmp_path / "sources.yaml").write_text(
+        "sources:\n"
+        '  daily-docs: {website: {start_urls: ["http://127.0.0.1:9/"]}, schedule: "0 3 * * *"}\n'
+        '  by-hand: {website: {start_urls: ["http://127.0.0.1:9/"]}}\n'
+    )
+    program = (
+        "from rag_pipelines.definitions import defs\n"
+        "print([(s.name, s.cron_schedule, s.job.name) for s in defs().schedules])"
+    )
+    environment = os.environ | {"RAG_SOURCES": str(tmp_path / "sources.yaml")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[('refresh_daily_docs', '0 3 * * *', 'refresh_source')]"
