@@ -1,0 +1,84 @@
+"""What a fresh clone relies on: make's targets, the lock, the licence of what is bundled."""
+
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+LOCK = (ROOT / "requirements.lock").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def pins() -> dict[str, str]:
+    lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
+    pairs = [line.partition(";")[0].strip().split("==") for line in lines]
+    return {canonicalize_name(name): pinned for name, pinned in pairs}
+
+
+def requirements() -> list[Requirement]:
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(line) for group in [PROJECT["dependencies"], *extras] for line in group]
+
+
+def make(*arguments: str) -> str:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_help_lists_every_target():
+    targets = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert targets is not None
+    listed = {line.split()[1] for line in make("help").splitlines()}
+    assert listed == set(targets.group(1).split())
+    assert listed >= {"install", "demo", "up", "test", "bench", "lint", "help"}
+
+
+def test_make_alone_is_help():
+    assert make() == make("help")
+
+
+def test_the_lock_pins_every_requirement_within_its_range():
+    pinned = pins()
+    outside = [
+        str(requirement)
+        for requirement in requirements()
+        if pinned.get(canonicalize_name(requirement.name)) not in requirement.specifier
+    ]
+    assert outside == []
+
+
+@pytest.mark.parametrize("forbidden", ["--", "://", "file:", "sha256:", "+cpu", " @ "])
+def test_the_lock_names_no_machine(forbidden: str):
+    pinned = [line for line in LOCK.splitlines() if not line.startswith("#")]
+    assert [line for line in pinned if forbidden in line] == []
+
+
+def test_the_lock_leaves_the_source_build_out():
+    assert "llama-cpp-python" not in pins()
+
+
+@pytest.mark.parametrize("name", ["dagster", "chromadb", "pydantic", "onnxruntime", "mlflow"])
+def test_what_is_installed_is_what_is_locked(name: str):
+    assert version(name) == pins()[name]
+
+
+def test_the_notice_names_every_bundled_file():
+    notice = (ROOT / "NOTICE").read_text()
+    for licence in (ROOT / "rag_pipelines").rglob("LICENSE"):
+        assert str(licence.parent.relative_to(ROOT)) in notice
+
+
+def test_commits_are_checked_by_what_make_lint_runs():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    hooks = {hook["entry"].split()[0] for repo in config["repos"] for hook in repo["hooks"]}
+    recipe = make("--dry-run", "--always-make", "lint").splitlines()
+    run = {line.split()[0] for line in recipe if line}
+    assert hooks == {f".venv/bin/{tool}" for tool in ("ruff", "pyright", "lint-imports", "deptry")}
+    assert hooks <= run
