@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from rag_pipelines.lib.resources import Installation, versioned_tables
+from rag_pipelines.lib.resources import installation, versioned_tables
 
 
 @dg.definitions
 def resources() -> dg.Definitions:
     """The installation, and its versioned tables as the IO manager."""
     return dg.Definitions(
-        resources={"project": Installation(), "io_manager": versioned_tables},
+        resources={"project": installation, "io_manager": versioned_tables},
     )

@@ -1,4 +1,7 @@
-"""The one resource: the configured parts of the installation."""
+"""Resources: the configured parts of the installation, and its tables as an IO manager.
+
+Both read the environment when a run starts, so that definitions load without it.
+"""
 
 import dagster as dg
 
@@ -7,11 +10,10 @@ from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
 
 
-class Installation(dg.ConfigurableResource[Project]):
-    """Reads the environment when a run starts, so that definitions load without it."""
-
-    def create_resource(self, context: dg.InitResourceContext) -> Project:
-        return Project(settings())
+@dg.resource(description="The configured parts of the installation.")
+def installation() -> Project:
+    """What the environment says."""
+    return Project(settings())
 
 
 @dg.io_manager(required_resource_keys={"project"}, description="Versioned parquet tables.")
