@@ -6,6 +6,7 @@ without spaces. Does not know what an index is, or which words matter in a corpu
 
 import re
 import sys
+import tomllib
 import unicodedata
 from collections.abc import Iterator
 from functools import cache, lru_cache
@@ -13,8 +14,10 @@ from importlib.resources import files
 from threading import Lock
 from typing import Any
 
-_STOP_WORDS = files("rag_pipelines.retrieval") / "stop_words.txt"
-STOP_WORDS = frozenset(_STOP_WORDS.read_text(encoding="utf-8").split())
+ENGLISH: dict[str, Any] = tomllib.loads(
+    (files("rag_pipelines.retrieval") / "english.toml").read_text(encoding="utf-8")
+)
+STOP_WORDS = frozenset(str(ENGLISH["stop_words"]).split())
 
 # Scripts without spaces between words: Thai, Lao, Myanmar, Khmer, kana, Han.
 _UNSPACED = (
@@ -28,7 +31,7 @@ _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
 @cache
-def _word_pattern() -> re.Pattern[str]:
+def word_pattern() -> re.Pattern[str]:
     """Word characters and combining marks, joined by `.`, `-` or `'`."""
     # \w leaves combining marks out, and Indic vowels are such
     marks = "".join(
@@ -48,7 +51,7 @@ def normalised(text: str) -> str:
 
 def words(text: str) -> Iterator[str]:
     """Words as written, identifiers and dotted names whole, in order."""
-    return (match.group() for match in _word_pattern().finditer(normalised(text)))
+    return (match.group() for match in word_pattern().finditer(normalised(text)))
 
 
 def terms(text: str) -> list[str]:

@@ -1,0 +1,148 @@
+"""Answers that can be trusted: what was generated is held against what was retrieved.
+
+Decides whether anything relevant was found, keeps the sentences that a passage supports, cites
+them, and answers in the passages' own sentences where nothing else remains. Does not retrieve
+and does not generate; what counts as support by words is in `support`.
+"""
+
+import re
+from collections.abc import Sequence
+
+from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.records import Citation, GroundedAnswer, Hit
+from rag_pipelines.retrieval.passages import Evidence, Passages
+from rag_pipelines.retrieval.sentences import Kind, plain, sentences
+from rag_pipelines.retrieval.support import statement
+from rag_pipelines.retrieval.words import terms
+
+ABSTENTION = "I found nothing about this in the indexed sources."
+
+RELEVANT = 0.57
+"""Similarity plus `_COVERAGE` times coverage that the best hit must have."""
+_COVERAGE = 0.4
+_SENTENCES = 3
+"""Sentences of an extractive answer, at most."""
+_NEXT_BEST = 0.85
+"""Share of the best sentence's score that a further one must have."""
+_SAME = 0.6
+"""Share of a sentence's terms that an earlier one may have already said."""
+
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
+_MARKS = re.compile(r"\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)")
+_FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]*_]*$")
+_LIST_MARK = re.compile(r"(?:^|\n)\s*((?:[-*+•]|\d{1,3}[.)])\s+)$")
+
+
+def relevant(question: str, hits: Sequence[Hit]) -> bool:
+    """Whether anything that was found is about the question.
+
+    At 0.57, 94 % of the answerable questions of three evaluation sets pass (documentation 100,
+    Wikipedia 94, conversation 89) and 5 % of questions about what an index does not hold, but
+    half of those that are on its subjects and yet unanswered in it. Calibrated with MiniLM.
+    """
+    if not terms(question):
+        return any(hit.similarity >= RELEVANT for hit in hits)
+    return any(hit.similarity + _COVERAGE * hit.coverage >= RELEVANT for hit in hits)
+
+
+def abstention() -> GroundedAnswer:
+    """What is said where nothing relevant was found."""
+    return GroundedAnswer(text=ABSTENTION, abstained=True)
+
+
+def ground(
+    text: str, hits: Sequence[Hit], embedder: Embedder | None = None, question: str = ""
+) -> GroundedAnswer:
+    """Keep the sentences of a generated text that the hits support, each with its citation.
+
+    Citation marks of the generator's own are removed first. Where nothing remains, the answer is
+    extractive if the question is given, and otherwise empty, without citations.
+    """
+    passages = Passages(hits, embedder)
+    written = without_marks(text)
+    answer, claims = _Answer(), 0
+    for sentence in sentences(written):
+        said = plain(written[sentence.start : sentence.end])
+        if sentence.kind is Kind.HEADING or not statement(said).words:
+            continue
+        claims += 1
+        evidence = passages.supporting(said)
+        if evidence:
+            answer.add(said, evidence, _gap(written, sentence.start))
+    if not answer.citations and question:
+        return extractive_answer(question, hits, embedder)
+    return answer.finished(claims)
+
+
+def without_marks(text: str) -> str:
+    """A generated text without citation marks and without the thoughts of reasoning models."""
+    return _MARKS.sub("", _THOUGHT.sub("", text)).strip()
+
+
+def extractive_answer(
+    question: str, hits: Sequence[Hit], embedder: Embedder | None = None
+) -> GroundedAnswer:
+    """The passages' own sentences that answer best, one to three, cited; else an abstention."""
+    if not relevant(question, hits):
+        return abstention()
+    ranked = Passages(hits, embedder).answering(question)
+    answer, said = _Answer(), set[str]()
+    for evidence, score in ranked[: 4 * _SENTENCES]:
+        if len(answer.citations) == _SENTENCES or score < _NEXT_BEST * ranked[0][1]:
+            break
+        new = set(terms(evidence.quote))
+        if len(new & said) <= _SAME * len(new):
+            answer.add(plain(evidence.quote), evidence, " ")
+            said |= new
+    return answer.finished(len(answer.citations)) if answer.citations else abstention()
+
+
+class _Answer:
+    """An answer as it grows: one citation for each passage that is quoted."""
+
+    def __init__(self) -> None:
+        self.citations: list[Citation] = []
+        self._pieces: list[str] = []
+
+    def add(self, said: str, evidence: Evidence, gap: str) -> None:
+        number = self._number(evidence)
+        final = _FINAL.search(said)
+        at = final.start() if final else len(said)
+        self._pieces.append(f"{gap}{said[:at]} [{number}]{said[at:]}")
+
+    def _number(self, evidence: Evidence) -> int:
+        for citation in self.citations:
+            if (citation.chunk_id, citation.quote) == (evidence.chunk.id, evidence.quote):
+                return citation.n
+        self.citations.append(_citation(len(self.citations) + 1, evidence))
+        return len(self.citations)
+
+    def finished(self, claims: int) -> GroundedAnswer:
+        share = len(self._pieces) / claims if claims else 0.0
+        return GroundedAnswer(
+            text="".join(self._pieces).strip(), citations=self.citations, grounded=share
+        )
+
+
+def _citation(number: int, evidence: Evidence) -> Citation:
+    chunk = evidence.chunk
+    return Citation(
+        n=number,
+        kind=chunk.kind,
+        url=chunk.url,
+        title=chunk.title,
+        heading=chunk.heading,
+        page=chunk.page,
+        quote=evidence.quote,
+        chunk_id=chunk.id,
+        html=chunk.html or None,
+    )
+
+
+def _gap(text: str, start: int) -> str:
+    """What stands between a sentence and the one before: a space, or a line and a list mark."""
+    before = text[:start]
+    if mark := _LIST_MARK.search(before):
+        return "\n" + mark.group(1)
+    blank = before[len(before.rstrip()) :]
+    return "\n\n" if blank.count("\n") > 1 else "\n" if "\n" in blank else " "

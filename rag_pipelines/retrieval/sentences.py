@@ -1,0 +1,130 @@
+"""Where sentences begin and end in Markdown: prose, list items, table rows, code.
+
+Spans only, so that what is quoted stands verbatim in the text. Does not judge what a sentence
+says.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a sentence is made of."""
+
+    PROSE = "prose"
+    ITEM = "item"
+    ROW = "row"
+    CODE = "code"
+    HEADING = "heading"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """`text[start:end]` without list marks, heading marks and surrounding space."""
+
+    start: int
+    end: int
+    kind: Kind
+
+
+_LINE = re.compile(r"[^\n]+")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_RULE = re.compile(r"\s*([-*_=]\s*){3,}$|[\s|:+-]+$")
+_HEADING = re.compile(r"\s*#{1,6}\s+")
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
+_QUOTED = re.compile(r"\s*(?:>\s*)+")
+_ROW = re.compile(r"\s*\|.*\|\s*$")
+
+_CLOSING = r"\"'\u201d\u2019)\]*_`"
+_END = re.compile(
+    rf"[.!?\u2026]+[{_CLOSING}]*(?=\s+[^\sa-z]|\s*\Z)|[\u3002\uff01\uff1f]+[\u300d\u300f\u201d\u2019\uff09]*"
+)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\[\"'“*_])(?:[A-Za-z]|[A-Za-z](?:\.[A-Za-z])+|mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|cf|al|"
+    r"fig|figs|eq|eqs|no|nos|vol|ed|eds|pp|ch|sec|approx|inc|ltd|co|corp|dept|est|gen|gov|sen|rep|"
+    r"jan|feb|mar|apr|jun|jul|aug|sept|sep|oct|nov|dec)\.$",
+    re.IGNORECASE,
+)
+
+
+def sentences(text: str) -> list[Sentence]:
+    """The sentences of a Markdown text, in order. Rules, fences and blank lines are none."""
+    return [
+        sentence
+        for start, end, kind in _blocks(text)
+        for sentence in _within(text, start, end, kind)
+    ]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int, Kind]]:
+    """Runs of lines that belong together."""
+    pending: tuple[int, int, Kind] | None = None
+    fenced, last = False, 0
+    for line in _LINE.finditer(text):
+        start, kind = _classified(line.group(), line.start(), fenced)
+        gap = text.count("\n", last, line.start()) > 1
+        last = line.end()
+        if _FENCE.match(line.group()):
+            fenced, kind = not fenced, None
+        joins = pending is not None and kind is Kind.PROSE and not gap and pending[2] in _WRAPPED
+        if pending is not None and joins:
+            pending = (pending[0], line.end(), pending[2])
+            continue
+        if pending is not None:
+            yield pending
+        pending = None if kind is None else (start, line.end(), kind)
+    if pending is not None:
+        yield pending
+
+
+_WRAPPED = (Kind.PROSE, Kind.ITEM)
+"""Blocks that a plain line continues."""
+
+
+def _classified(line: str, start: int, fenced: bool) -> tuple[int, Kind | None]:
+    """Where a line's own text starts, and what it is; None for what says nothing."""
+    if fenced:
+        return start, Kind.CODE
+    if _RULE.match(line):
+        return start, None
+    if _ROW.match(line):
+        return start, Kind.ROW
+    for pattern, kind in ((_HEADING, Kind.HEADING), (_ITEM, Kind.ITEM), (_QUOTED, Kind.PROSE)):
+        if mark := pattern.match(line):
+            return start + mark.end(), kind
+    return start, Kind.PROSE
+
+
+def _within(text: str, start: int, end: int, kind: Kind) -> Iterator[Sentence]:
+    if kind in _WRAPPED:
+        for mark in _END.finditer(text, start, end):
+            if mark.start() > start and not _ABBREVIATION.search(text, start, mark.start() + 1):
+                yield from _trimmed(text, start, mark.end(), kind)
+                start = mark.end()
+    yield from _trimmed(text, start, end, kind)
+
+
+def _trimmed(text: str, start: int, end: int, kind: Kind) -> Iterator[Sentence]:
+    inner = text[start:end]
+    begin = start + len(inner) - len(inner.lstrip())
+    finish = end - (len(inner) - len(inner.rstrip()))
+    if begin < finish:
+        yield Sentence(begin, finish, kind)
+
+
+_MARKUP = (
+    (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
+    (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
+    (re.compile(r"\s*\|\s*"), " | "),
+)
+
+
+def plain(sentence: str) -> str:
+    """A sentence as it is read: emphasis, links and a row's outer bars gone, spaces folded."""
+    for pattern, replacement in _MARKUP:
+        sentence = pattern.sub(replacement, sentence)
+    return " ".join(sentence.split()).strip("| ")
