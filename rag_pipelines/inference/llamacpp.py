@@ -97,7 +97,8 @@ def _open(path: Path, name: str, threads: int) -> Any:
         import xllamacpp
     except ImportError as error:
         raise ModelUnavailable(f"{name}: run: pip install xllamacpp") from error
-    params = xllamacpp.CommonParams()
+    runtime: Any = xllamacpp
+    params = runtime.CommonParams()
     params.model.path = str(path)
     params.n_ctx = _CONTEXT
     params.n_parallel = 1
@@ -108,7 +109,7 @@ def _open(path: Path, name: str, threads: int) -> Any:
     params.ui = params.warmup = params.fit_params = False
     params.cache_ram_mib = params.verbosity = 0
     try:
-        return xllamacpp.Server(params)
+        return runtime.Server(params)
     except RuntimeError as error:
         raise ModelUnavailable(f"{name}: {path} cannot be loaded ({error})") from error
 

@@ -19,7 +19,7 @@ _SENTENCE_END = re.compile(
 )
 _STANDS_ALONE = re.compile(r"\s*(?:#{1,6}\s|\|)")
 _BEGINS_ANEW = re.compile(r"\s*(?:[-*+>|]|#{1,6}\s|\d+[.)]\s)")
-_MARKER = re.compile(r"^(?:[-*+>|]|#{1,6}|\d+[.)])\s+")
+_MARKER = re.compile(r"^\s*(?:[-*+>|]|#{1,6}|\d+[.)])\s+")
 _WORD = re.compile(r"[^\W_]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _RANK_DISCOUNT = 0.1
@@ -41,8 +41,10 @@ def split_sentences(text: str) -> list[str]:
 
     Each stands verbatim in the text (white space folded); list and heading marks are left out.
     """
-    parts = (" ".join(part.split()) for block in _blocks(text) for part in _ended(block))
-    return [bare for part in parts if (bare := _MARKER.sub("", part)) and _WORD.search(bare)]
+    parts = (
+        " ".join(part.split()) for block in _blocks(text) for part in _ended(_MARKER.sub("", block))
+    )
+    return [part for part in parts if _WORD.search(part)]
 
 
 def _blocks(text: str) -> Iterator[str]:

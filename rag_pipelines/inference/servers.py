@@ -15,8 +15,8 @@ class ModelServers:
 
     Times are seconds: `connect_timeout` to reach a server, `read_timeout` between two pieces of
     its answer, `answer_timeout` for the whole of it, `probe_timeout` to find out whether it is
-    there at all. `retries` counts further attempts after a refused connection, and for embedders after
-    a 429 or 5xx answer too; the wait between them starts at `retry_delay` and doubles.
+    there at all. `retries` counts an embedder's further attempts after a refused
+    connection, a 429 or a 5xx answer; the wait before them starts at `retry_delay` and doubles.
     """
 
     ollama_host: str = OLLAMA_DEFAULT

@@ -14,6 +14,8 @@ from rag_pipelines.errors import ModelUnavailable
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as RawTokenizer
 
+MINILM_TOKENIZER = Path(__file__).with_name("minilm") / "tokenizer.json"
+
 
 class JsonTokenizer:
     """The tokenizer that a `tokenizer.json` holds, without truncation or padding.
@@ -88,3 +90,10 @@ class ApproximateTokenizer:
 class _Encoding(Protocol):
     ids: list[int]
     offsets: list[tuple[int, int]]
+
+
+def tokenizer_for(model: str) -> "JsonTokenizer | ApproximateTokenizer":
+    """The tokenizer of a model that a server runs: its own where it is known, else estimated."""
+    if "all-minilm" in model.lower():
+        return JsonTokenizer.read(MINILM_TOKENIZER)
+    return ApproximateTokenizer()

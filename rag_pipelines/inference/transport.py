@@ -17,6 +17,10 @@ from rag_pipelines.inference.servers import ModelServers
 Answer = TypeVar("Answer")
 
 
+class Passing(ModelUnavailable):
+    """An error that another attempt may get past."""
+
+
 class DeadlineTransport(httpx.HTTPTransport):
     """Ends an answer that is still coming after `seconds`, however steadily it drips."""
 
@@ -53,13 +57,23 @@ def timeouts(servers: ModelServers) -> httpx.Timeout:
     return httpx.Timeout(servers.read_timeout, connect=servers.connect_timeout)
 
 
+def refused(name: str, status: int, message: str, remedy: str) -> ModelError:
+    """The error for an answer with that HTTP status."""
+    said = f"{name}: the server answered {status} ({message[:300]})"
+    if status == 404:
+        return ModelUnavailable(f"{said}; {remedy}")
+    if status == 429 or status >= 500:
+        return Passing(said)
+    return ModelError(said)
+
+
 @contextmanager
 def typed_errors(name: str, remedy: str) -> Iterator[None]:
     """Turn what HTTP and JSON raise into `ModelUnavailable` and `ModelError`."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise ModelUnavailable(f"{name}: no server answers ({error}); {remedy}") from error
+        raise Passing(f"{name}: no server answers ({error}); {remedy}") from error
     except httpx.TimeoutException as error:
         raise ModelError(f"{name}: the answer did not come in time ({error})") from error
     except httpx.HTTPError as error:
@@ -68,20 +82,17 @@ def typed_errors(name: str, remedy: str) -> Iterator[None]:
         raise ModelError(f"{name}: the answer cannot be read ({error})") from error
 
 
-def retried(
-    call: Callable[[], Answer], again: Callable[[ModelError], bool], servers: ModelServers
-) -> Answer:
+def retried(call: Callable[[], Answer], servers: ModelServers) -> Answer:
     """What `call` answers, after at most `servers.retries` further attempts.
 
-    Another attempt is made where `again` says that the error may pass.
+    Another attempt is made after an error that may pass: nobody answered, or the server said
+    that it is busy or broken.
     """
     delay = servers.retry_delay
     for _ in range(servers.retries):
         try:
             return call()
-        except ModelError as error:
-            if not again(error):
-                raise
-        time.sleep(delay)
+        except Passing:
+            time.sleep(delay)
         delay *= 2
     return call()

@@ -35,13 +35,18 @@ class UnitEmbedder(Embeddings):
             return np.empty((0, self.dimension), np.float32)
         return unit_vectors(self._compute(texts), len(texts), self.dimension, self.name)
 
+    def _compute_query(self, text: str) -> ArrayLike:
+        """The vector of a question, for models that read questions in another way."""
+        return self._compute([text])
+
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """`encode`, as LangChain wants it."""
         return self.encode(texts).tolist()
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of one text, as LangChain wants it."""
-        return self.encode([text])[0].tolist()
+        """The vector of a question, as LangChain wants it."""
+        vectors = unit_vectors(self._compute_query(text), 1, self.dimension, self.name)
+        return vectors[0].tolist()
 
 
 def unit_vectors(

@@ -4,18 +4,20 @@ from pathlib import Path
 import pytest
 
 from rag_pipelines.errors import ModelUnavailable
-from rag_pipelines.inference.minilm import embedder
 from rag_pipelines.inference.minilm.embedder import minilm_tokenizer
-from rag_pipelines.inference.tokenizer import ApproximateTokenizer, JsonTokenizer
-
-TOKENIZER = Path(embedder.__file__).with_name("tokenizer.json")
+from rag_pipelines.inference.tokenizer import (
+    MINILM_TOKENIZER,
+    ApproximateTokenizer,
+    JsonTokenizer,
+    tokenizer_for,
+)
 
 
 def test_the_vendored_tokenizer_is_the_published_file_with_its_licence():
     published = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
-    assert sha256(TOKENIZER.read_bytes()).hexdigest() == published
-    assert "Apache License" in TOKENIZER.with_name("LICENSE").read_text()
-    assert published in TOKENIZER.with_name("NOTICE").read_text()
+    assert sha256(MINILM_TOKENIZER.read_bytes()).hexdigest() == published
+    assert "Apache License" in MINILM_TOKENIZER.with_name("LICENSE").read_text()
+    assert published in MINILM_TOKENIZER.with_name("NOTICE").read_text()
 
 
 def test_counts_go_past_the_truncation_that_the_file_carries_and_leave_special_tokens_out():
@@ -40,7 +42,7 @@ def test_a_missing_tokenizer_file_is_reported_with_its_path(tmp_path: Path):
 
 
 def test_the_approximation_never_counts_fewer_than_the_real_tokenizer_on_prose():
-    prose = TOKENIZER.with_name("LICENSE").read_text().split("\n\n")
+    prose = MINILM_TOKENIZER.with_name("LICENSE").read_text().split("\n\n")
     real = minilm_tokenizer().count(prose)
     approximate = ApproximateTokenizer().count(prose)
     assert all(upper >= exact for upper, exact in zip(approximate, real, strict=True))
@@ -51,3 +53,8 @@ def test_the_approximation_covers_the_text_without_gap_or_overlap():
     spans = ApproximateTokenizer().offsets(text)
     assert "".join(text[a:b] for a, b in spans) == text
     assert ApproximateTokenizer().count(["", text]) == [0, len(spans)]
+
+
+def test_a_served_model_is_counted_with_its_own_tokenizer_where_that_is_known():
+    assert tokenizer_for("all-minilm:l6-v2").fingerprint == minilm_tokenizer().fingerprint
+    assert tokenizer_for("nomic-embed-text").fingerprint == ApproximateTokenizer.fingerprint

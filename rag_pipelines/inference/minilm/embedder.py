@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from rag_pipelines.inference.minilm.graph import RECIPE
 from rag_pipelines.inference.minilm.store import int8_model, open_session
 from rag_pipelines.inference.minilm.weights import SOURCE_SHA256
-from rag_pipelines.inference.tokenizer import JsonTokenizer
+from rag_pipelines.inference.protocols import Tokenizer
+from rag_pipelines.inference.tokenizer import MINILM_TOKENIZER, JsonTokenizer
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of
 
 NAME = "onnx:minilm"
-_TOKENIZER = Path(__file__).with_name("tokenizer.json")
 _START, _END = 101, 102
 _MOST_THREADS = 8
 _FEW = 4
@@ -38,7 +38,7 @@ class MiniLM(UnitEmbedder):
 
     def __init__(self, home: Path, threads: int | None = None) -> None:
         self._tokens = minilm_tokenizer()
-        self.tokenizer = self._tokens
+        self.tokenizer: Tokenizer = self._tokens
         self.fingerprint = fingerprint_of(
             NAME, SOURCE_SHA256, RECIPE, self.tokenizer.fingerprint, "mean", "unit"
         )
@@ -60,7 +60,7 @@ class MiniLM(UnitEmbedder):
 
 def minilm_tokenizer() -> JsonTokenizer:
     """The model's tokenizer, without loading the model."""
-    return JsonTokenizer.read(_TOKENIZER)
+    return JsonTokenizer.read(MINILM_TOKENIZER)
 
 
 def _usable_cores() -> int:

@@ -1,0 +1,190 @@
+"""Models that an Ollama server runs, through the official client: `ollama:NAME`.
+
+Knows Ollama's answers and errors. Does not know prompts or citations.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from numpy.typing import ArrayLike
+
+from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.inference.names import ModelName
+from rag_pipelines.inference.protocols import Prompt, Tokenizer
+from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines.inference.tokenizer import tokenizer_for
+from rag_pipelines.inference.transport import (
+    DeadlineTransport,
+    Passing,
+    refused,
+    retried,
+    timeouts,
+    typed_errors,
+)
+from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
+
+if TYPE_CHECKING:
+    from ollama import Client, ShowResponse
+
+_CONTEXT = 8192
+_EMBEDDING_CONTEXT = 512
+_BATCH = 32
+_SPECIAL_TOKENS = 2
+_START = "start it with: ollama serve"
+
+
+class OllamaEmbedder(UnitEmbedder):
+    """An embedding model of an Ollama server. Its dimension is found out and then held to.
+
+    Raises `ModelUnavailable` where no server answers or it lacks the model.
+    """
+
+    def __init__(self, name: ModelName, servers: ModelServers) -> None:
+        self.name = str(name)
+        self._servers = servers
+        self._model = name.model
+        self._host = name.base_url or servers.ollama_host
+        self._client = open_client(self._host, servers)
+        digest = self._asked(lambda: _digest(self._client, name.model))
+        window = self._asked(lambda: _context_length(self._client.show(name.model)))
+        self.tokenizer: Tokenizer = tokenizer_for(name.model)
+        self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS
+        self.dimension = unit_vectors(self._compute(["dimension"]), 1, None, self.name).shape[1]
+        self.fingerprint = fingerprint_of(self.name, digest, "server", "unit", str(self.dimension))
+
+    def _compute(self, texts: Sequence[str]) -> ArrayLike:
+        vectors: list[Sequence[float]] = []
+        for start in range(0, len(texts), _BATCH):
+            batch = texts[start : start + _BATCH]
+            answer = self._asked(lambda batch=batch: self._client.embed(self._model, batch))
+            if len(answer.embeddings) != len(batch):
+                raise ModelError(
+                    f"{self.name}: {len(batch)} vectors expected, found {len(answer.embeddings)}"
+                )
+            vectors.extend(answer.embeddings)
+        return cast("ArrayLike", vectors)
+
+    def _asked(self, call: Any) -> Any:
+        def attempt() -> Any:
+            with _errors(self.name, self._model):
+                return call()
+
+        return retried(attempt, self._servers)
+
+
+class OllamaGenerator:
+    """A chat model of an Ollama server.
+
+    Raises `ModelUnavailable` where no server answers or it lacks the model. `num_ctx` is always
+    sent: the server's own default cuts prompts without a word.
+    """
+
+    def __init__(self, name: ModelName, servers: ModelServers) -> None:
+        self.name = str(name)
+        self._servers = servers
+        self._model = name.model
+        self._client = open_client(name.base_url or servers.ollama_host, servers)
+        with _errors(self.name, name.model):
+            self.digest = _digest(self._client, name.model)
+            window = _context_length(self._client.show(name.model))
+        self.context_tokens = min(window or _CONTEXT, _CONTEXT)
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
+        """Pieces of the answer as they come. Closing the iterator ends the request."""
+        with _errors(self.name, self._model):
+            events = cast(
+                "Any",
+                self._client.chat(
+                    self._model,
+                    [
+                        {"role": "system", "content": prompt.system},
+                        {"role": "user", "content": prompt.user},
+                    ],
+                    stream=True,
+                    options={
+                        "num_ctx": self.context_tokens,
+                        "num_predict": max_tokens,
+                        "temperature": 0,
+                    },
+                ),
+            )
+            with closing(events):
+                yield from self._pieces(events)
+
+    def _pieces(self, events: Iterator[Any]) -> Iterator[str]:
+        done = False
+        for event in events:
+            if event.message.content:
+                yield event.message.content
+            done = done or bool(event.done)
+        if not done:
+            raise ModelError(f"{self.name}: the answer was cut off")
+
+
+def open_client(host: str, servers: ModelServers, patience: float | None = None) -> "Client":
+    """The official client with limits on every wait; `patience` replaces them all."""
+    from ollama import Client
+
+    return Client(
+        host,
+        timeout=patience or timeouts(servers),
+        transport=DeadlineTransport(patience or servers.answer_timeout),
+        trust_env=False,
+        follow_redirects=False,
+    )
+
+
+def first_chat_model(servers: ModelServers) -> str:
+    """The first model that chats on the usual Ollama server.
+
+    Raises `ModelUnavailable` where no server answers within `probe_timeout` or it has no such
+    model, and `ModelError` where it answers nonsense.
+    """
+    client = open_client(servers.ollama_host, servers, servers.probe_timeout)
+    with _errors("ollama:", "MODEL"):
+        names = [entry.model for entry in client.list().models if entry.model]
+        for name in names:
+            if _chats(client.show(name), name):
+                return name
+    raise ModelUnavailable(
+        f"ollama: {servers.ollama_host} has no chat model; run: ollama pull llama3.2"
+    )
+
+
+def _chats(model: "ShowResponse", name: str) -> bool:
+    if model.capabilities:
+        return "completion" in model.capabilities
+    return "embed" not in name and "bert" not in ((model.details and model.details.family) or "")
+
+
+def _context_length(model: "ShowResponse") -> int | None:
+    for key, value in (model.modelinfo or {}).items():
+        if key.endswith(".context_length") and isinstance(value, int):
+            return value
+    return None
+
+
+def _digest(client: "Client", model: str) -> str:
+    wanted = {model, f"{model}:latest"}
+    for entry in client.list().models:
+        if entry.model in wanted:
+            return entry.digest or ""
+    raise ModelUnavailable(f"ollama:{model}: the server has no such model; {_pull(model)}")
+
+
+def _pull(model: str) -> str:
+    return f"run: ollama pull {model}"
+
+
+@contextmanager
+def _errors(name: str, model: str) -> Iterator[None]:
+    from ollama import ResponseError
+
+    try:
+        with typed_errors(name, _START):
+            yield
+    except ConnectionError as error:
+        raise Passing(f"{name}: no Ollama server answers; {_START}") from error
+    except ResponseError as error:
+        raise refused(name, error.status_code, error.error, _pull(model)) from error

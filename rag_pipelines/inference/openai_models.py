@@ -1,0 +1,167 @@
+"""Models behind OpenAI's protocol (vLLM, llama.cpp's server, …): `openai:NAME@URL`.
+
+Knows the protocol's answers and errors, through the official client. Does not know prompts or
+citations.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from numpy.typing import ArrayLike
+
+from rag_pipelines.errors import ModelError
+from rag_pipelines.inference.names import ModelName
+from rag_pipelines.inference.protocols import Prompt, Tokenizer
+from rag_pipelines.inference.servers import OPENAI_DEFAULT, ModelServers
+from rag_pipelines.inference.tokenizer import tokenizer_for
+from rag_pipelines.inference.transport import (
+    DeadlineTransport,
+    Passing,
+    refused,
+    retried,
+    timeouts,
+    typed_errors,
+)
+from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+_CONTEXT = 8192
+_EMBEDDING_CONTEXT = 512
+_SPECIAL_TOKENS = 2
+_BATCH = 32
+_DONE = "[DONE]"
+
+
+class OpenAIEmbedder(UnitEmbedder):
+    """An embedding model behind OpenAI's protocol. Its dimension is found out and held to.
+
+    No digest is told by the protocol, so the fingerprint holds the server's address instead.
+    """
+
+    def __init__(self, name: ModelName, servers: ModelServers) -> None:
+        self.name = str(name)
+        self._servers = servers
+        self._model = name.model
+        self._client = _open_client(name, servers)
+        window = retried(lambda: _window(self._client, self.name, name.model), servers)
+        self.tokenizer: Tokenizer = tokenizer_for(name.model)
+        self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS
+        self.dimension = unit_vectors(self._compute(["dimension"]), 1, None, self.name).shape[1]
+        self.fingerprint = fingerprint_of(self.name, "", "server", "unit", str(self.dimension))
+
+    def _compute(self, texts: Sequence[str]) -> ArrayLike:
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), _BATCH):
+            batch = list(texts[start : start + _BATCH])
+            vectors.extend(retried(lambda batch=batch: self._batch(batch), self._servers))
+        return vectors
+
+    def _batch(self, texts: list[str]) -> list[list[float]]:
+        with _errors(self.name, self._model):
+            answer = self._client.embeddings.create(
+                model=self._model, input=texts, encoding_format="float"
+            )
+        found = sorted(answer.data or (), key=lambda entry: entry.index)
+        if [entry.index for entry in found] != list(range(len(texts))):
+            raise ModelError(f"{self.name}: {len(texts)} vectors expected, found {len(found)}")
+        return [entry.embedding for entry in found]
+
+
+class OpenAIGenerator:
+    """A chat model behind OpenAI's protocol. The protocol tells no digest.
+
+    Nothing is asked of the server before the first question.
+    """
+
+    digest = ""
+
+    def __init__(self, name: ModelName, servers: ModelServers) -> None:
+        self.name = str(name)
+        self._model = name.model
+        self._client = _open_client(name, servers)
+        self.context_tokens = _CONTEXT
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
+        """Pieces of the answer as they come. Closing the iterator ends the request.
+
+        The events are read here and not by the client, which takes an answer that breaks off
+        for a whole one.
+        """
+        request = self._client.chat.completions.with_streaming_response.create(
+            model=self._model,
+            messages=[
+                {"role": "system", "content": prompt.system},
+                {"role": "user", "content": prompt.user},
+            ],
+            max_tokens=max_tokens,
+            temperature=0,
+            stream=True,
+        )
+        with _errors(self.name, self._model), request as response:
+            yield from self._pieces(response.iter_lines())
+
+    def _pieces(self, lines: Iterator[str]) -> Iterator[str]:
+        for line in lines:
+            if not line.startswith("data:"):
+                continue
+            data = line.removeprefix("data:").strip()
+            if data == _DONE:
+                return
+            if piece := self._piece(json.loads(data)):
+                yield piece
+        raise ModelError(f"{self.name}: the answer was cut off (no {_DONE})")
+
+    def _piece(self, event: Any) -> str:
+        if not isinstance(event, dict) or event.get("error"):
+            raise ModelError(f"{self.name}: the server reported {str(event)[:300]}")
+        choices = event.get("choices") or [{}]
+        return (choices[0].get("delta") or {}).get("content") or ""
+
+
+def _open_client(name: ModelName, servers: ModelServers) -> "OpenAI":
+    from openai import OpenAI
+
+    http: Any = httpx.Client(
+        timeout=timeouts(servers),
+        transport=DeadlineTransport(servers.answer_timeout),
+        trust_env=False,
+    )
+    return OpenAI(
+        base_url=name.base_url or OPENAI_DEFAULT,
+        api_key=servers.openai_api_key or "none",
+        max_retries=0,  # `retried` counts the attempts
+        http_client=http,
+    )
+
+
+def _window(client: "OpenAI", name: str, model: str) -> int | None:
+    """The context length, where the server tells it as vLLM does."""
+    with _errors(name, model):
+        for entry in client.models.list().data:
+            told = (entry.model_extra or {}).get("max_model_len")
+            if entry.id == model and isinstance(told, int):
+                return told
+    return None
+
+
+@contextmanager
+def _errors(name: str, model: str) -> Iterator[None]:
+    import openai
+
+    remedy = f"check the address and that {model} is served there"
+    try:
+        with typed_errors(name, remedy):
+            yield
+    except openai.APITimeoutError as error:
+        raise ModelError(f"{name}: the answer did not come in time") from error
+    except openai.APIConnectionError as error:
+        raise Passing(f"{name}: no server answers ({error.__cause__}); {remedy}") from error
+    except openai.APIStatusError as error:
+        raise refused(name, error.status_code, error.message, remedy) from error
+    except openai.OpenAIError as error:
+        raise ModelError(f"{name}: the answer cannot be read ({error})") from error
