@@ -11,14 +11,13 @@ from uuid import uuid4
 from rag_pipelines.chat.prompt import NO_ANSWER, Fitted, fitted_prompt, prompt_digest
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
-from rag_pipelines.retrieval.grounding import extractive_answer, ground, relevant
+from rag_pipelines.retrieval.grounding import abstention, extractive_answer, ground, relevant
 from rag_pipelines.retrieval.retriever import Retriever
 
 PASSAGES = 6
 """How many passages an answer is written from, if they fit."""
 ANSWER_TOKENS = 256
 EXTRACTIVE = "extractive:"
-ABSTAINED = "I found nothing about this in the indexed sources."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +83,11 @@ def answer(question: Question, version: Version) -> Answer:
         question.text, question.k, question.sources, question.path_prefix
     )
     if not relevant(question.text, hits):
-        return _told(question, version, _abstention(), None)
+        return _told(question, version, abstention(), None)
     fitted = _fitted(question.text, hits, version.generator)
     text = "".join(version.generator.stream(fitted.prompt, _answer_tokens(version.generator)))
     if _declined(text):
-        return _told(question, version, _abstention(), fitted)
+        return _told(question, version, abstention(), fitted)
     shown = hits[: len(fitted.prompt.hits)]
     grounded = ground(text, shown, version.embedder)
     if grounded.citations:
@@ -110,10 +109,6 @@ def _declined(text: str) -> bool:
     return first_line.strip(" .!:*\"'").upper() == NO_ANSWER
 
 
-def _abstention() -> GroundedAnswer:
-    return GroundedAnswer(text=ABSTAINED, abstained=True)
-
-
 def _told(
     question: Question,
     version: Version,
@@ -128,10 +123,10 @@ def _told(
             context_tokens=fitted.tokens, context_limit=limit, dropped_chunks=fitted.dropped
         )
     return Answer(
-        answer=ABSTAINED if said.abstained else said.text,
+        answer=said.text,
         answer_id=uuid4().hex,
         session_id=question.session_id or uuid4().hex,
-        citations=[] if said.abstained else said.citations,
+        citations=said.citations,
         release=version.retriever.manifest.release,
         generation=version.generation,
         model=model or version.generator.name,

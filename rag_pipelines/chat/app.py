@@ -69,7 +69,7 @@ def create_app(
     )
     app.add_middleware(Guard, hosts=hosts)
     metrics = Metrics(live)
-    tell_errors(app, metrics)
+    tell_errors(app)
     _add_answers(app, live, metrics)
     _add_operations(app, live, metrics, draining or Event())
     app.include_router(pages.router)
@@ -86,7 +86,7 @@ def _add_answers(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
             path_prefix=body.filters.path_prefix,
             session_id=body.session_id or "",
         )
-        with live.taken(body.release) as served:
+        with metrics.counted(), live.taken(body.release) as served:
             given = answer(asked, served.version)
         metrics.count("abstained" if given.abstained else "answered")
         return AnswerBody.model_validate(asdict(given))

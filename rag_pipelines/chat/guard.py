@@ -4,6 +4,7 @@ A page on the web may make a reader's browser call loopback under a name of its 
 rebinding), so a request must be addressed to a name that is ours. Knows no route.
 """
 
+import logging
 from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,6 +12,8 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag_pipelines.chat.refusals import refusal
+
+log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024
 POLICY = (
@@ -36,8 +39,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def with_headers(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
@@ -49,9 +56,16 @@ class Guard:
         elif _announced(headers) > MAX_BODY:
             await refusal(413, "too_large", _TOO_LARGE)(scope, receive, with_headers)
         else:
-            await self._app(scope, _limited(receive), with_headers)
+            try:
+                await self._app(scope, _limited(receive), with_headers)
+            except Exception:
+                if begun:
+                    raise
+                log.exception("%s %s failed", scope["method"], scope["path"])
+                await refusal(500, "internal", _FAILED)(scope, receive, with_headers)
 
 
+_FAILED = "The service failed on this; its log tells why."
 _TOO_LARGE = f"The body has more than {MAX_BODY} bytes; send a shorter one."
 
 

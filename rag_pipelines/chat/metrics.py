@@ -5,6 +5,8 @@ no reason for a dependency.
 """
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Literal
 
@@ -26,6 +28,15 @@ class Metrics:
         """Count a question by what came of it."""
         with self._lock:
             self._questions[outcome] += 1
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count a question as failed where the block raises."""
+        try:
+            yield
+        except Exception:
+            self.count("failed")
+            raise
 
     def text(self) -> str:
         """Every number, by name."""

@@ -11,9 +11,9 @@ MAX_QUESTION = 4_000
 MAX_RESULTS = 50
 
 
-def _without_nul(text: str) -> str:
-    if "\0" in text:
-        raise ValueError("must not hold NUL characters")
+def _storable(text: str) -> str:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("must not hold NUL characters or lone surrogates")
     return text
 
 
@@ -23,7 +23,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-Plain = Annotated[str, AfterValidator(_without_nul)]
+Plain = Annotated[str, AfterValidator(_storable)]
 Asked = Annotated[Plain, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_not_blank)]
 SourceName = Annotated[Plain, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

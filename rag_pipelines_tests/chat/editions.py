@@ -13,7 +13,7 @@ from rag_pipelines.retrieval.publish import Pointer
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines_tests.retrieval.corpus import SPEC, TopicEmbedder, judge
 
-QUESTION = "How long is the warranty of the kettle?"
+QUESTION = "How many years the warranty of the kettle lasts?"
 FAKE = ModelRef("fake:echo", "e" * 64)
 
 _FACTS = {

@@ -2,9 +2,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag_pipelines.chat.answer import ABSTAINED, EXTRACTIVE, Question, Version, answer
+from rag_pipelines.chat.answer import EXTRACTIVE, Question, Version, answer
 from rag_pipelines.chat.prompt import NO_ANSWER, prompt_digest
 from rag_pipelines.errors import ModelUnavailable
+from rag_pipelines.retrieval.grounding import ABSTENTION
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
 from rag_pipelines_tests.chat.editions import QUESTION, Echo
@@ -44,7 +45,7 @@ def test_every_quote_stands_in_the_chunk_that_it_names(version: Version, retriev
 
 def test_nothing_relevant_is_said_and_cites_nothing(version: Version, echo: Echo):
     told = answer(Question(text="Quid est veritas Pilatus"), version)
-    assert (told.answer, told.citations, told.abstained) == (ABSTAINED, [], True)
+    assert (told.answer, told.citations, told.abstained) == (ABSTENTION, [], True)
     assert told.grounded == 0
     assert not echo.started.is_set(), "the generator was asked for nothing"
 
@@ -53,7 +54,7 @@ def test_nothing_relevant_is_said_and_cites_nothing(version: Version, echo: Echo
 def test_a_generator_that_finds_no_answer_is_believed(version: Version, echo: Echo, said: str):
     echo.says = said
     told = answer(Question(text=QUESTION), version)
-    assert (told.answer, told.citations, told.abstained) == (ABSTAINED, [], True)
+    assert (told.answer, told.citations, told.abstained) == (ABSTENTION, [], True)
 
 
 @pytest.mark.parametrize("said", ["Purple elephants invented democracy on Mars.", ""])
