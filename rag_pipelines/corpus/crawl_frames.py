@@ -6,7 +6,7 @@ A frame is a line of JSON and the bytes that the line announces. No crawling her
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from rag_pipelines.records import Outcome
 
@@ -37,13 +37,13 @@ class Job:
     read_timeout: float = 20
     total_timeout: float = 60
 
-    def write(self, stream: BinaryIO) -> None:
+    def write(self, stream: IO[bytes]) -> None:
         """Send the job and close the stream."""
         with stream:
             stream.write(json.dumps(asdict(self)).encode())
 
     @classmethod
-    def read(cls, stream: BinaryIO) -> "Job":
+    def read(cls, stream: IO[bytes]) -> "Job":
         """Receive a job until the stream ends."""
         fields = json.loads(stream.read())
         fields["known"] = {url: Known(**known) for url, known in fields["known"].items()}
@@ -94,13 +94,13 @@ class Visit:
 Message = Body | Visit
 
 
-def write_frame(stream: BinaryIO, message: Message, body: bytes = b"") -> None:
+def write_frame(stream: IO[bytes], message: Message, body: bytes = b"") -> None:
     """Send a message and the bytes that belong to it."""
     head = {"kind": type(message).__name__, "bytes": len(body), **asdict(message)}
     stream.write(json.dumps(head).encode() + b"\n" + body)
 
 
-def read_frames(stream: BinaryIO) -> Iterator[tuple[Message, bytes]]:
+def read_frames(stream: IO[bytes]) -> Iterator[tuple[Message, bytes]]:
     """Receive messages until the stream ends; a frame that is cut short is left out."""
     for line in iter(stream.readline, b""):
         if not line.endswith(b"\n"):
@@ -116,4 +116,5 @@ def read_frames(stream: BinaryIO) -> Iterator[tuple[Message, bytes]]:
 def _message(kind: str, fields: dict[str, Any]) -> Message:
     if kind == "Body":
         return Body(**fields)
-    return Visit(**{**fields, "outcome": Outcome(fields["outcome"])})
+    fields["outcome"] = Outcome(fields["outcome"])
+    return Visit(**fields)

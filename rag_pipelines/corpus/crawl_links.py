@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from lxml import etree
-
+from rag_pipelines.corpus.markup import Element, etree
 from rag_pipelines.corpus.urls import canonical
 
 MAX_LINKS = 5_000
@@ -65,10 +64,12 @@ def read_links(body: bytes, url: str, charset: str | None, robots_header: str = 
     )
 
 
-def _parsed(body: bytes, charset: str | None) -> etree._Element | None:  # pyright: ignore[reportPrivateUsage]
+def _parsed(body: bytes, charset: str | None) -> Element:
     try:
         encoding = codecs.lookup(charset).name if charset else None
-        return etree.fromstring(body, etree.HTMLParser(encoding=encoding, no_network=True))
+        return etree.fromstring(
+            body, etree.HTMLParser(encoding=encoding, no_network=True, huge_tree=True)
+        )
     except (LookupError, ValueError, etree.XMLSyntaxError):
         return _parsed(body, None) if charset else None
 
@@ -87,7 +88,7 @@ def _distinct(hrefs: Iterable[str], base: str) -> tuple[tuple[str, ...], int]:
     return tuple(found), ignored
 
 
-def _metas(root: etree._Element, attribute: str, names: frozenset[str]) -> list[str]:  # pyright: ignore[reportPrivateUsage]
+def _metas(root: Element, attribute: str, names: frozenset[str]) -> list[str]:
     metas = root.iter("meta")
     return [m.get("content", "") for m in metas if m.get(attribute, "").strip().lower() in names]
 
@@ -103,7 +104,7 @@ def _directives(texts: list[str]) -> set[str]:
     return words
 
 
-def _refresh(root: etree._Element, base: str, url: str) -> str:  # pyright: ignore[reportPrivateUsage]
+def _refresh(root: Element, base: str, url: str) -> str:
     for content in _metas(root, "http-equiv", frozenset({"refresh"})):
         match = _REFRESH.match(content)
         if match and match[2].strip() and _delay(match[1]) <= REFRESH_IS_REDIRECT:

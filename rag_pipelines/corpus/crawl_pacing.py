@@ -6,6 +6,8 @@ Knows time and hosts; sends nothing.
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -14,18 +16,57 @@ MAX_RETRY_AFTER = 120.0
 DEAD_AFTER = 12
 """Connections in a row that fail before a host counts as gone for this crawl."""
 
+_DROPPED = 0.9
+
 
 class OutOfTime(Exception):
     """The crawl's time would be over before the request may go out."""
 
 
+class Places:
+    """How many requests to one host may be under way; fewer once the host is overrun.
+
+    A small server's listen queue holds six connections. The next ones are dropped, and the kernel
+    tries again after a second: a crawl that goes on like that is slower, not faster.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._free = asyncio.Semaphore(limit)
+        self._surplus = 0
+        self._usual = 0.0
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[None]:
+        """Hold a place."""
+        await self._free.acquire()
+        try:
+            yield
+        finally:
+            if self._surplus:
+                self._surplus -= 1
+            else:
+                self._free.release()
+
+    def took(self, seconds: float) -> None:
+        """Note how long a request took."""
+        usual = self._usual or seconds
+        # One slow answer must not make slowness usual.
+        self._usual = 0.9 * usual + 0.1 * min(seconds, 2 * usual)
+        fewer = max(2, self.limit // 2)
+        if seconds > max(_DROPPED, 20 * usual) and fewer < self.limit:
+            self._surplus += self.limit - fewer
+            self.limit = fewer
+
+
 class Pacing:
     """Spaces the requests to each host by at least its delay, measured as they are sent."""
 
-    def __init__(self, delay: float, seconds: float) -> None:
-        self._delay = delay
+    def __init__(self, delay: float, seconds: float, concurrency: int = 8) -> None:
+        self._delay, self._concurrency = delay, concurrency
         self._delays: dict[str, float] = {}
         self._next: dict[str, float] = {}
+        self._places: dict[str, Places] = {}
         self._failures: Counter[str] = Counter()
         self._deadline = time.monotonic() + seconds
 
@@ -42,12 +83,21 @@ class Pacing:
         """Send nothing to a host for so long."""
         self._next[host] = max(self._next.get(host, 0.0), time.monotonic() + seconds)
 
-    async def turn(self, host: str) -> None:
-        """Wait until a request may go out to a host, and take that place.
+    @asynccontextmanager
+    async def turn(self, host: str) -> AsyncGenerator[None]:
+        """Wait until a request may go out to a host, and hold its place meanwhile.
 
         Raises:
             OutOfTime: the wait would outlast the crawl.
         """
+        places = self._places.setdefault(host, Places(self._concurrency))
+        async with places.one():
+            await self._wait(host)
+            sent = time.monotonic()
+            yield
+            places.took(time.monotonic() - sent)
+
+    async def _wait(self, host: str) -> None:
         while (start := self._next.get(host, 0.0)) > (now := time.monotonic()):
             if start >= self._deadline:
                 raise OutOfTime

@@ -14,7 +14,7 @@ MAX_SEGMENTS = 40
 MAX_VARIANTS = 200
 """Queries of one path, or dates under one path, that are followed in one crawl."""
 
-_REPEATED = re.compile(r"(/[^/]+(?:/[^/]+){0,3})\1{2,}(?=/|$)")
+_REPEATED = re.compile(r"(/[^/]+(?:/[^/]+){0,3})\1{3,}(?=/|$)")
 _DATE = re.compile(
     r"/(?:19|20|21)\d\d(?:[/-](?:0?[1-9]|1[0-2])(?:[/-](?:0?[1-9]|[12]\d|3[01]))?)?/?$"
 )

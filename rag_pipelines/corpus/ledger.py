@@ -5,7 +5,7 @@ that must be read are asked for, and come back as `Reading`s.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rag_pipelines.corpus.crawl_frames import Known, Visit
@@ -46,12 +46,17 @@ class Ledger:
         self._pages = {page.url: page for page in before.pages}
         self._entries = {entry.url: entry for entry in before.ledger}
 
-    def known(self, stored: Collection[str] | None = None) -> dict[str, Known]:
-        """What the next crawl may ask about conditionally: URLs whose bytes are still there."""
+    @property
+    def page_urls(self) -> list[str]:
+        """The last scrape's pages."""
+        return list(self._pages)
+
+    def known(self) -> dict[str, Known]:
+        """URLs whose bytes the last crawl kept."""
         return {
             url: Known(e.etag, e.last_modified, e.snapshot, e.content_type, e.charset)
             for url, e in self._entries.items()
-            if e.snapshot and (stored is None or e.snapshot in stored)
+            if e.snapshot
         }
 
     def must_read(self, visits: Iterable[Visit]) -> list[Visit]:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 
-from lxml import etree
+from rag_pipelines.corpus.markup import Element, etree
 
 MAX_BYTES = 50_000_000
 MAX_URLS = 50_000
@@ -65,7 +65,7 @@ def _read_xml(body: bytes) -> Sitemap:
     return found
 
 
-def _take(element: etree._Element, found: Sitemap) -> None:  # pyright: ignore[reportPrivateUsage]
+def _take(element: Element, found: Sitemap) -> None:
     name = etree.QName(element).localname if isinstance(element.tag, str) else ""
     parent = element.getparent()
     if name != "loc" or parent is None or not element.text:

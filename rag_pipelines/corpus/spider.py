@@ -1,8 +1,8 @@
 """The crawling process: `python -m rag_pipelines.corpus.spider`, a job in, frames out.
 
-Scrapy gives the process its event loop, its downloader and the limit of requests to a host; what
-it does by itself about redirects, cookies, robots.txt, retries and compression is off, because
-the guarded fetch and the crawl do it. Nothing but this process imports Scrapy.
+Scrapy gives the process its event loop and its downloader. What it does by itself about redirects,
+cookies, robots.txt, retries and compression is off, because the guarded fetch and the crawl do
+it. Nothing but this process imports Scrapy.
 """
 
 import os
@@ -45,8 +45,14 @@ _SETTINGS: dict[str, Any] = {
     "TWISTED_REACTOR": "twisted.internet.asyncioreactor.AsyncioSelectorReactor",
     "LOG_ENABLED": False,
     "LOG_INSTALL_ROOT_HANDLER": False,
+    # Scrapy 2.19 starts all that waits for a slot at once when many requests come together, so
+    # `Pacing` counts the requests under way.
     "DOWNLOAD_DELAY": 0,
+    "CONCURRENT_REQUESTS": 0,
+    "CONCURRENT_REQUESTS_PER_DOMAIN": 10_000,
 }
+
+_CONNECTIONS = 256  # the crawl keeps its own count for each host
 
 
 class GuardedResponse(ScrapyResponse):
@@ -68,9 +74,9 @@ class GuardedHandler(BaseDownloadHandler):
     async def download_request(self, request: Request) -> GuardedResponse:
         """One answer; `follow` in the request's meta is for robots.txt and sitemaps."""
         url, follow = request.meta["url"], request.meta["follow"]
-        await self._pacing.turn(origin_of(url))
         fetcher = self._files if follow else self._pages
-        answer = await fetcher.fetch(url, request.meta["headers"], follow_redirects=follow)
+        async with self._pacing.turn(origin_of(url)):
+            answer = await fetcher.fetch(url, request.meta["headers"], follow_redirects=follow)
         response = GuardedResponse(request.url, status=answer.status)
         response.answer = answer
         return response
@@ -90,16 +96,15 @@ class SiteSpider(Spider):
         super().__init__()
         self.job, self.stream = job, stream
         self.website = Website.model_validate(job.website)
-        self.pacing = Pacing(self.website.delay, self.website.max_seconds)
+        self.pacing = Pacing(self.website.delay, self.website.max_seconds, self.website.concurrency)
         self.finished = False
 
     def fetchers(self) -> tuple[Fetcher, Fetcher]:
         """One for pages, and one for robots.txt and sitemaps, which may be larger."""
         guard = AddressGuard(self.website.allow_private_hosts)
         agent = user_agent(self.website.contact)
-        connections = max(8, self.website.concurrency)
         sizes = (self.website.max_page_bytes, max(ROBOTS_BYTES, SITEMAP_BYTES))
-        pages, files = (Fetcher(guard, self._limits(size), agent, connections) for size in sizes)
+        pages, files = (Fetcher(guard, self._limits(size), agent, _CONNECTIONS) for size in sizes)
         return pages, files
 
     def _limits(self, size: int) -> FetchLimits:
@@ -168,10 +173,7 @@ def main() -> int:
     stream = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)  # whatever a library prints must not land between the frames
     job = Job.read(sys.stdin.buffer)
-    concurrency = job.website["concurrency"]
     ours = {
-        "CONCURRENT_REQUESTS_PER_DOMAIN": concurrency,
-        "CONCURRENT_REQUESTS": 0,
         "DOWNLOAD_HANDLERS": {"http": GuardedHandler, "https": GuardedHandler},
     }
     process = AsyncCrawlerProcess({**_SETTINGS, **ours})

@@ -26,7 +26,7 @@ class SpiderProcess:
     def __init__(self, job: Job, blobs: Blobs) -> None:
         self._job, self._blobs = job, blobs
         self._messages: queue.SimpleQueue[Message | BaseException | None] = queue.SimpleQueue()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
         self._process = subprocess.Popen(
             [sys.executable, "-m", "rag_pipelines.corpus.spider"],
             stdin=subprocess.PIPE,
@@ -73,9 +73,11 @@ class SpiderProcess:
 
     def _read(self) -> None:
         try:
-            assert self._process.stdin and self._process.stdout  # noqa: S101
-            self._job.write(self._process.stdin)
-            for message, body in read_frames(self._process.stdout):
+            told, heard = self._process.stdin, self._process.stdout
+            assert told is not None  # noqa: S101
+            assert heard is not None  # noqa: S101
+            self._job.write(told)
+            for message, body in read_frames(heard):
                 if body:
                     self._blobs.put(body)
                 self._messages.put(message)

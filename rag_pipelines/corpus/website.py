@@ -6,6 +6,7 @@ page's absence means in `ledger`, what a page reads like in `extract`.
 
 import time
 from collections.abc import Collection, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from rag_pipelines.corpus.crawl_frames import Body, Job, Known, Visit
@@ -44,8 +45,10 @@ def scrape_website(
     ledger = Ledger(source, previous, website.miss_limit)
     _refuse_unusable(source, website)
     known = {url: seen for url, seen in ledger.known().items() if blobs.has(seen.snapshot)}
-    with ExtractionPool() as pool:
-        intake = Intake(pool, blobs, known, progress)
+    with ExitStack() as stack:
+        intake = Intake(stack, blobs, progress)
+        if previous is None:
+            intake.pool()  # its processes start while the crawl does
         visits = _crawl(
             _job(website, blobs, known, denied, timeouts or FetchLimits()), intake, blobs
         )
@@ -60,8 +63,8 @@ def _refuse_unusable(source: str, website: Website) -> None:
     for url in website.start_urls:
         if canonical(url) is None:
             raise ConfigError(
-                f"sources.{source}.website.start_urls: {url!r} is not a URL that a crawl can begin at; "
-                "give an http or https URL with a host."
+                f"sources.{source}.website.start_urls: {url!r} is not a URL that a crawl "
+                "can begin at; give an http or https URL with a host."
             )
 
 
@@ -102,17 +105,26 @@ def _crawl(job: Job, intake: "Intake", blobs: Blobs) -> list[Visit]:
 
 @dataclass
 class Intake:
-    """Bodies on their way through extraction. A text that was seen before waits for the verdict."""
+    """Bodies on their way through extraction. A text that was seen before waits for the verdict.
 
-    pool: ExtractionPool
+    Where nothing changed there is nothing to read, and no extraction process is started.
+    """
+
+    stack: ExitStack
     blobs: Blobs
-    known: dict[str, Known]
     progress: Progress
     parsed: int = 0
     _texts: set[str] = field(default_factory=set[str])
     _submitted: set[str] = field(default_factory=set[str])
     _readings: dict[str, Reading] = field(default_factory=dict[str, Reading])
     _fetched: int = 0
+    _pool: ExtractionPool | None = None
+
+    def pool(self) -> ExtractionPool:
+        """The extraction processes, started when they are first wanted."""
+        if self._pool is None:
+            self._pool = self.stack.enter_context(ExtractionPool())
+        return self._pool
 
     def take(self, body: Body) -> None:
         """Start to read a body before the crawl has decided on it."""
@@ -121,14 +133,16 @@ class Intake:
         if is_read(body.content_type) and body.text not in self._texts:
             self._texts.add(body.text)
             self._submit(body)
-        self._collect(self.pool.finished())
+        if self._pool is not None:
+            self._collect(self._pool.finished())
 
     def read(self, visits: Iterable[Visit]) -> dict[str, Reading]:
         """Read what the verdict asks for and is not read yet; all readings so far."""
         for visit in visits:
             if visit.url not in self._submitted:
                 self._submit(visit)
-        self._collect(self.pool.drain())
+        if self._pool is not None:
+            self._collect(self._pool.drain())
         return self._readings
 
     def _submit(self, body: Body | Visit) -> None:
@@ -138,7 +152,7 @@ class Intake:
         if body.content_type.startswith("text/") and body.content_type != "text/html":
             self._readings[body.url] = Reading(read_text(data, body.url, charset))
         else:
-            self.pool.submit(body.url, data, body.url, charset)
+            self.pool().submit(body.url, data, body.url, charset)
 
     def _collect(self, results: Iterable[tuple[str, Extracted | ExtractFailure]]) -> None:
         for url, result in results:
