@@ -34,7 +34,7 @@ class GoldenReport:
 
 
 def golden_recall(
-    questions: Sequence[GoldenQuestion], retriever: Retriever, k: int = DEPTH
+    retriever: Retriever, questions: Sequence[GoldenQuestion], k: int = DEPTH
 ) -> GoldenReport:
     """Ask every question. An answerable one passes when each expected quote is found.
 

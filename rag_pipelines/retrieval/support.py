@@ -6,7 +6,7 @@ and does not see who does what to whom: `A owns B` and `B owns A` look alike.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rag_pipelines.retrieval.words import ENGLISH, fold, normalised, stem, word_pattern, word_terms
@@ -139,6 +139,22 @@ def contradicted(claim: Statement, passage: Statement, header: Statement) -> boo
         or _negation_differs(claim, passage)
         or _opposed(claim, held)
     )
+
+
+def renamed(claim: Statement, parts: Sequence[Statement], header: Statement) -> bool:
+    """Whether the sentence that says most of the claim says it of somebody else.
+
+    It lacks a name of the claim's, which a neighbouring sentence has, and has another in its place.
+    """
+    nearest = max(parts, key=lambda part: coverage(claim, part, header))
+    held = _held(nearest, header)
+    lacking = [word for word in _names(claim) if not _has(held, word)]
+    claimed = claim.positive | claim.negated
+    return bool(lacking) and any(not _has(claimed, word) for word in _names(nearest))
+
+
+def _names(said: Statement) -> list[tuple[str, ...]]:
+    return [word for word in said.hard if not _is_number(word[0])]
 
 
 def _held(passage: Statement, header: Statement) -> set[str]:

@@ -24,7 +24,7 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}\U00020000-\U0003134f]+")
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _SEPARATORS = re.compile(r"[._\-]+")
 _NUMBER = re.compile(r"\d[\d.]*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
