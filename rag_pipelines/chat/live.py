@@ -12,13 +12,11 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Literal
 
 from rag_pipelines.chat.missing import MissingGenerator
-from rag_pipelines.chat.served import LoadGenerator, Served, open_served, require_sound
+from rag_pipelines.chat.served import LoadGenerator, Served, open_served
 from rag_pipelines.chat.status import Health
 from rag_pipelines.errors import RagError, ReleaseError
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.records import ModelRef
-from rag_pipelines.retrieval.fallback import open_newest_good
-from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.publish import Pointer
 from rag_pipelines.retrieval.releases import Releases
 
@@ -124,7 +122,6 @@ class LiveRelease:
             raise Busy("Other questions have older releases open; ask again in a moment.")
         try:
             model, generator = beside.model, beside.version.generator
-            require_sound(self._releases, name)
             older = self._open(name, UNNAMED, model, generator)
             try:
                 yield older
@@ -200,23 +197,15 @@ class LiveRelease:
         self, pointer: Pointer, generator: Generator, troubles: list[str]
     ) -> Served | None:
         """What the pointer names, or at start the best release that loads."""
-
-        def open_release(release: Release) -> Served:
-            generation = pointer.generation if release.name == pointer.release else UNNAMED
-            return self._open(release.name, generation, pointer.model, generator)
-
-        try:
-            if self._served is None:
-                found = open_newest_good(self._releases, open_release)
-                troubles += [
-                    f"{name} failed to load: {why}" for name, why in found.passed_over.items()
-                ]
-                return found.value
-            require_sound(self._releases, pointer.release)
-            return open_release(self._releases.get(pointer.release))
-        except ReleaseError as error:
-            troubles.append(f"{pointer.release} failed to load: {error}")
-            return None
+        candidates = [(pointer.release, pointer.generation)]
+        if self._served is None:
+            candidates += [(release.name, UNNAMED) for release in self._releases.fallbacks()]
+        for name, generation in candidates:
+            try:
+                return self._open(name, generation, pointer.model, generator)
+            except ReleaseError as error:
+                troubles.append(f"{name} failed to load: {error}")
+        return None
 
     def _open(self, name: str, generation: int, model: ModelRef, generator: Generator) -> Served:
         return open_served(self._releases, name, generation, model, self._embedder, generator)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 from rag_pipelines.chat.answer import Version
+from rag_pipelines.chat.probe import require_sound
 from rag_pipelines.errors import RagError, ReleaseError
 from rag_pipelines.inference import protocols
 from rag_pipelines.inference.protocols import Embedder
@@ -15,7 +16,6 @@ from rag_pipelines.records import ModelRef
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
-from rag_pipelines.retrieval.verify import probe
 
 LoadGenerator = Callable[[str | None], protocols.Generator]
 """Loads a generator by name; None means the default of this machine."""
@@ -53,30 +53,26 @@ def open_served(
     embedder: Embedder,
     generator: protocols.Generator,
 ) -> Served:
-    """Lease, open and warm a release that a probe survived. Raises `ReleaseError`.
-
-    Nothing stays open then.
-    """
+    """Lease, try out, open and warm a release. Raises `ReleaseError`; then nothing stays open."""
     with ExitStack() as opening:
         release = opening.enter_context(releases.lease(name, "chat service"))
-        try:
-            retriever = Retriever.open(release.path, embedder)
-            opening.callback(retriever.close)
-            retriever.warm()
-        except RagError:
-            raise
-        except Exception as error:  # a damaged file makes libraries raise anything
-            raise ReleaseError(f"{name} cannot be opened: {error!r}") from error
+        release.manifest.require_embedder(embedder.fingerprint)
+        require_sound(release.path)
+        retriever = _opened(release, embedder)
+        opening.callback(retriever.close)
+        retriever.warm()
         version = Version(generation, retriever, embedder, generator)
         closing = opening.pop_all()
     return Served(version, release, model, closing)
 
 
-def require_sound(releases: Releases, name: str) -> None:
-    """Raise `ReleaseError` unless a process of its own could open this release."""
-    reason = probe(releases.root, name)
-    if reason is not None:
-        raise ReleaseError(reason)
+def _opened(release: Release, embedder: Embedder) -> Retriever:
+    try:
+        return Retriever.open(release.path, embedder)
+    except RagError:
+        raise
+    except Exception as error:  # damaged after it was tried: libraries raise anything
+        raise ReleaseError(f"{release.name} cannot be opened: {error!r}") from error
 
 
 @contextmanager
@@ -91,7 +87,6 @@ def current_version(
     pointer = releases.current()
     if pointer is None:
         raise ReleaseError("Nothing is published yet; run `rag ingest` first.")
-    require_sound(releases, pointer.release)
     generator = load_generator(pointer.model.name or None)
     served = open_served(
         releases, pointer.release, pointer.generation, pointer.model, embedder, generator
