@@ -51,6 +51,8 @@ def search(
 @contextmanager
 def _served() -> Iterator[Version]:
     project = Project(settings())
+    if project.releases.current() is None:
+        raise UserError("Nothing is published yet; run rag ingest --all.")
 
     def load(name: str | None) -> object:
         named = project.settings.generator or name

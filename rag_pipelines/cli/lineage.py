@@ -1,18 +1,13 @@
 """`rag why` and `rag forget`: what became of a URL, and how it is made to go."""
 
-from dataclasses import asdict
 from typing import Annotated, Any
 
-import dagster as dg
 import typer
 
 from rag_pipelines.cli.output import Json, console, print_json
 from rag_pipelines.corpus.urls import canonical
 from rag_pipelines.errors import UserError
-from rag_pipelines.lib.instance import instance_of
 from rag_pipelines.lib.project import Project
-from rag_pipelines.lib.scrapes import previous_scrape
-from rag_pipelines.lib.versions import last_good
 from rag_pipelines.settings import settings
 
 Url = Annotated[str, typer.Argument(help="The page's address.")]
@@ -21,9 +16,9 @@ Url = Annotated[str, typer.Argument(help="The page's address.")]
 def why(url: Url, as_json: Json = False) -> None:
     """Why a URL is in the corpus or is not: ledger, page, chunks, and the run that fetched it."""
     project, wanted = Project(settings()), _canonical(url)
-    with instance_of(project.settings) as instance:
-        found = [_in_source(instance, project, name, wanted) for name in project.sources]
-    known = [entry for entry in found if entry]
+    from rag_pipelines.cli.provenance import known_of  # dagster takes a second to import
+
+    known = known_of(project, wanted)
     said = {"url": wanted, "denied": wanted in project.denied, "sources": known}
     print_json(said) if as_json else _show(said)
 
@@ -44,24 +39,6 @@ def _canonical(url: str) -> str:
     if found is None:
         raise UserError(f"{url!r} is no address of a page; say http://… or https://…")
     return found
-
-
-def _in_source(
-    instance: dg.DagsterInstance, project: Project, name: str, url: str
-) -> dict[str, Any] | None:
-    """What one source knows of the URL; None where it knows nothing."""
-    scrape = previous_scrape(instance, project.tables, name)
-    rows = [entry for entry in scrape.ledger if entry.url == url] if scrape else []
-    if not rows or scrape is None:
-        return None
-    pages = [page for page in scrape.pages if page.url == url]
-    good = last_good(instance, "scraped_pages", name)
-    return {
-        "source": name,
-        "ledger": asdict(rows[0]),
-        "page": {"title": pages[0].title, "characters": len(pages[0].text)} if pages else None,
-        "run_id": good.run_id if good else None,
-    }
 
 
 def _show(said: dict[str, Any]) -> None:

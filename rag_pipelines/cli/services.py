@@ -4,17 +4,17 @@ import typer
 
 from rag_pipelines.cli.output import console, remarks
 from rag_pipelines.cli.processes import Service, require_free, run_together
-from rag_pipelines.cli.up import services_of
-from rag_pipelines.lib.instance import instance_of, prepare_home
-from rag_pipelines.lib.partitions import sync_sources
 from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
 
 
 def up() -> None:
     """Start Dagster's page and daemon, the chat service and MLflow; Ctrl-C stops them all."""
+    from rag_pipelines.cli.up import services_of  # dagster takes a second to import
+    from rag_pipelines.lib.instance import instance_of
+    from rag_pipelines.lib.partitions import sync_sources
+
     project = Project(settings())
-    prepare_home(project.settings)
     with instance_of(project.settings) as instance:
         sync_sources(instance, project.sources)
     services = services_of(project.settings)
