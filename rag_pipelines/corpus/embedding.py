@@ -82,7 +82,7 @@ def _refuse_unsound(vectors: NDArray[np.float32], count: int, embedder: Embedder
     if vectors.shape != expected:
         raise ModelError(
             f"the embedder {embedder.name} answered with shape {vectors.shape}, "
-            f"expected {expected}; its model is not the one it was loaded as: name the right one in RAG_EMBEDDER"
+            f"expected {expected}; the model changed after it was loaded: run again"
         )
     if not np.isfinite(vectors).all():
         raise ModelError(

@@ -10,7 +10,7 @@ from rag_pipelines.corpus.blocks import Block, read_blocks
 from rag_pipelines.corpus.charset import decode
 from rag_pipelines.corpus.main_text import main_blocks
 from rag_pipelines.corpus.markup import drop_unseen, parsed, seen
-from rag_pipelines.corpus.metadata import language_of, published_on, title_of
+from rag_pipelines.corpus.metadata import language_of, named_by, published_on, title_of
 
 EXTRACTOR_VERSION = "1"
 """Moves when the same bytes would read differently: pages of another version are stale."""
@@ -37,7 +37,7 @@ def extract(body: bytes, url: str = "", charset: str | None = None) -> Extracted
     """
     root = parsed(decode(body, charset))
     if root is None:
-        return Extracted(title_of(None, url), "")
+        return Extracted(named_by(url), "")
     published = published_on(root)
     title = title_of(root, url)
     drop_unseen(root)

@@ -49,10 +49,10 @@ class ExtractionPool:
         self._outstanding = 0
         self._count = threading.Lock()
         self._stopping = threading.Event()
-        self._workers = [WorkerProcess(memory_bytes, seconds) for _ in range(workers)]
+        self.workers = [WorkerProcess(memory_bytes, seconds) for _ in range(workers)]
         self._threads = [
             threading.Thread(target=self._work, args=(worker,), daemon=True)
-            for worker in self._workers
+            for worker in self.workers
         ]
 
     def __enter__(self) -> Self:
@@ -65,7 +65,7 @@ class ExtractionPool:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._tasks.get_nowait()
-        for worker in self._workers:
+        for worker in self.workers:
             self._tasks.put(None)
             worker.kill()
         for thread in self._threads:

@@ -40,6 +40,12 @@ class WorkerProcess:
         self._seconds = seconds
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id, where one runs."""
+        process = self._process
+        return None if process is None else process.pid
+
     def start(self) -> bool:
         """Have a process that is ready; false where none comes up."""
         if self._process is not None and self._process.poll() is None:

@@ -16,12 +16,14 @@ from typing import BinaryIO
 REQUEST = struct.Struct(">II")
 REPLY = struct.Struct(">I")
 _PR_SET_PDEATHSIG = 1
+_WARMING = b"<p>" + b"Imports and models are loaded before the first page is timed. " * 8
 
 
 def serve(requests: BinaryIO, replies: BinaryIO, seconds: int) -> None:
     """Answer requests until the input ends."""
     from rag_pipelines.corpus.extract import extract
 
+    extract(_WARMING)
     _reply(replies, {"ready": True})
     while len(lengths := requests.read(REQUEST.size)) == REQUEST.size:
         header_length, body_length = REQUEST.unpack(lengths)

@@ -19,6 +19,8 @@ _MOST_MARKED = 20_000
 """Blocks beyond this are chosen without trafilatura, whose time grows faster than a page."""
 _SHORT = 250
 """Fewer characters than this are not a page's text: its links, such as a table of contents, are."""
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * 200})")
+"""Nesting beyond this is no page that a person wrote, and quadratic work for trafilatura."""
 _INLINE = words(
     "span abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd mark math q rp "
     "rt ruby s samp small span strike strong sub sup time tt u var wbr br"
@@ -32,7 +34,10 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 def main_blocks(root: Element, blocks: Sequence[Block]) -> list[Block]:
     """The main text's blocks in order. Uses the tree up: it is not to be read afterwards."""
-    kept = _picked(root, blocks) if len(blocks) <= _MOST_MARKED else set[int]()
+    if not blocks:
+        return []
+    hostile = len(blocks) > _MOST_MARKED or _TOO_DEEP(root)
+    kept = set[int]() if hostile else _picked(root, blocks)
     prose = [at for at, block in enumerate(blocks) if _is_prose(block)]
     if _size(blocks, kept) < _TOO_LITTLE * _size(blocks, prose):
         kept |= set(prose)

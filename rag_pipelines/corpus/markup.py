@@ -46,10 +46,17 @@ def seen(text: str) -> str:
 
 
 def parsed(page: str) -> Element | None:
-    """The page's tree, or none where there is no element in it."""
+    """The page's tree, or none where there is no element in it.
+
+    Raises `MemoryError` where the page needs more than there is; lxml calls that bad syntax.
+    """
     try:
         root = html.document_fromstring(page.encode("utf-8", "replace"), parser=_PARSER)
-    except (etree.ParserError, etree.XMLSyntaxError):
+    except etree.ParserError:
+        return None
+    except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError("the page's tree does not fit") from error
         return None
     return root if isinstance(root.tag, str) else None
 

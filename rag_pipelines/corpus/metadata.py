@@ -54,7 +54,7 @@ def title_of(root: Element, url: str) -> str:
         if heading and (heading in head or heading in declared):
             return heading[:_LONGEST_TITLE]
     first = next((heading for heading in headings if heading), "")
-    return (head or declared or first or _named_by(url))[:_LONGEST_TITLE]
+    return (head or declared or first or named_by(url))[:_LONGEST_TITLE]
 
 
 def language_of(root: Element, text: str) -> str:
@@ -123,7 +123,8 @@ def _iso(declared: str) -> str:
     return day.isoformat() if 1990 <= day.year <= date.today().year + 1 else ""
 
 
-def _named_by(url: str) -> str:
+def named_by(url: str) -> str:
+    """A title for a page that has none: the last part of its path, else its host."""
     parts = urlsplit(url)
     last = unquote(parts.path.rstrip("/").rsplit("/", 1)[-1], errors="replace")
     return (
