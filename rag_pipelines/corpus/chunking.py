@@ -18,7 +18,16 @@ from rag_pipelines.records import Chunk, Page
 from rag_pipelines.sources import Chunking
 
 _BY_TITLE_VERSION = "by_title-1"
-_PROBES = ("Wal_level is 'replica'; see §8.1.\n\n| naïve | 12,5 % |", "\n- one two\n# Drei", "x\ny")
+_PROBES = (
+    "a",
+    "bc",
+    "Wal_level is 'replica'; see §8.1.",
+    "| naïve | 12,5 % |",
+    "- one",
+    "# Drei",
+    "灯具。",
+    "x",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +142,7 @@ def _chunks(page: Page, splitter: Splitter) -> Iterator[Chunk]:
 
 def _adds_up(tokenizer: Tokenizer) -> bool:
     """Whether texts set apart by white space have together the tokens that each has alone."""
-    return sum(tokenizer.count(_PROBES)) == tokenizer.count(["\n".join(_PROBES)])[0]
+    alone = dict(zip(_PROBES, tokenizer.count(_PROBES), strict=True))
+    pairs = [(one, other) for one in _PROBES for other in _PROBES]
+    together = tokenizer.count([f"{one}\n{other}" for one, other in pairs])
+    return together == [alone[one] + alone[other] for one, other in pairs]
