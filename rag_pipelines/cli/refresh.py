@@ -80,9 +80,23 @@ def _release(instance: dg.DagsterInstance, project: Project) -> tuple[bool, list
     if digest and project.releases.needs_build(digest, golden_digest(project.settings.golden)):
         built = run_job(instance, "build_release", project)
         problems += complaints(built) if not built.success else []
+    elif problem := _remembered(project, digest):
+        problems.append(problem)
     release, pointer = project.releases.newest_publishable(), project.releases.current()
     wanted = (release.name, project.model()) if release else None
     if wanted is None or (pointer and (pointer.release, pointer.model) == wanted):
         return False, problems
     moved = run_job(instance, "serve_release", project)
     return moved.success, problems + (complaints(moved) if not moved.success else [])
+
+
+def _remembered(project: Project, digest: str) -> str:
+    """Why this content is not built again: it failed before, with the same golden questions."""
+    verdict = project.releases.verdict(digest)
+    if verdict is None or verdict.passed:
+        return ""
+    failed = ", ".join(name for name, check in verdict.checks.items() if not check.passed)
+    return (
+        f"{verdict.release} has this content and failed {failed}; it is built again when the "
+        f"sources or {project.settings.golden} change."
+    )
