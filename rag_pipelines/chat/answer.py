@@ -84,6 +84,9 @@ def answer(question: Question, version: Version) -> Answer:
     )
     if not relevant(question.text, hits):
         return _told(question, version, abstention(), None)
+    if version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there
+        extract = extractive_answer(question.text, hits, version.embedder)
+        return _told(question, version, extract, None)
     fitted = _fitted(question.text, hits, version.generator)
     text = "".join(version.generator.stream(fitted.prompt, _answer_tokens(version.generator)))
     if _declined(text):

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0
 _NAMED_AT_ONCE = 2
+_JOIN_SECONDS = 5.0
 
 UNNAMED = 0
 """Generation of an answer from a release that the pointer does not name."""
@@ -76,7 +77,7 @@ class LiveRelease:
         self._stopped = True
         self._notice.set()
         if self._thread.ident is not None:
-            self._thread.join()
+            self._thread.join(_JOIN_SECONDS)  # a release on trial is given up with the process
         self._swap(None)
 
     def reload(self) -> None:
@@ -166,7 +167,9 @@ class LiveRelease:
         if generator is None and self._served is None:
             generator = MissingGenerator(pointer.model.name, troubles[0])
         opened = self._first_sound(pointer, generator, troubles) if generator else None
-        if opened:
+        if opened and self._stopped:
+            opened.let_go()
+        elif opened:
             self._swap(opened)
         if not troubles:
             self._settled = pointer.generation

@@ -21,7 +21,7 @@ NO_ANSWER = "NO ANSWER"
 """What the generator is told to write where the passages do not answer."""
 
 _BYTES_PER_TOKEN = 3
-_NUMBERING = 3
+_FRAME = 3
 _SHORTEST_CUT = 64
 _HIDDEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
 _VARIATION = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
@@ -71,13 +71,13 @@ def fitted_prompt(question: str, hits: Sequence[Hit], room: int) -> Fitted:
     taken: list[Hit] = []
     room -= approximate_tokens("".join(_rendered(question, (), nonce)))
     for hit in hits:
-        cost = approximate_tokens(_passage(len(taken) + 1, hit)) + 1
+        cost = approximate_tokens(_passage(hit)) + 1
         if cost > room:
             break
         taken.append(hit)
         room -= cost
     if hits and not taken:
-        taken = [_cut(hits[0], room - _NUMBERING)]
+        taken = [_cut(hits[0], room - _FRAME)]
     system, user = _rendered(question, taken, nonce)
     prompt = Prompt(system, user, question, taken, prompt_digest())
     return Fitted(prompt, approximate_tokens(system + user), len(hits) - len(taken))
@@ -95,7 +95,7 @@ def _template(name: str) -> str:
 
 
 def _rendered(question: str, hits: Sequence[Hit], nonce: str) -> tuple[str, str]:
-    passages = "\n\n".join(_passage(n, hit) for n, hit in enumerate(hits, 1))
+    passages = "\n\n".join(_passage(hit) for hit in hits)
     system = Template(_template("system")).substitute(no_answer=NO_ANSWER)
     user = Template(_template("user")).substitute(
         nonce=nonce, passages=passages, question=" ".join(visible(question).split())
@@ -103,10 +103,11 @@ def _rendered(question: str, hits: Sequence[Hit], nonce: str) -> tuple[str, str]
     return system.strip(), user.strip()
 
 
-def _passage(number: int, hit: Hit) -> str:
+def _passage(hit: Hit) -> str:
+    """One passage. Not numbered: a small model copies numbers, and `grounding` cites by itself."""
     chunk = hit.chunk
     where = " > ".join(part for part in (chunk.title, chunk.heading) if part)
-    return f"({number}) {' '.join(visible(where).split())}\n{visible(chunk.text)}"
+    return f"From: {' '.join(visible(where).split())}\n{visible(chunk.text)}"
 
 
 def _cut(hit: Hit, room: int) -> Hit:

@@ -103,17 +103,15 @@ def test_an_older_pointer_file_is_not_followed(live: LiveRelease, releases: Rele
     assert (_asked(live), live.health().status) == ((3, 3), "ok")
 
 
-@pytest.mark.parametrize("written", [b"", b"{", b"[]", b'{"generation": 9}'])
-def test_a_damaged_pointer_leaves_what_is_served(
-    live: LiveRelease, releases: Releases, written: bytes
-):
+def test_a_damaged_pointer_leaves_what_is_served(live: LiveRelease, releases: Releases):
     publish(releases, 1)
     live.step()
-    (releases.root / CURRENT).write_bytes(written)
-    live.step()
+    for written in (b"", b"{", b"[]", b'{"generation": 9}'):
+        (releases.root / CURRENT).write_bytes(written)
+        live.step()
+        assert live.health().status == "degraded"
+        assert "current.json is damaged" in live.health().reason
     assert _asked(live) == (1, 1)
-    assert live.health().status == "degraded"
-    assert "current.json is damaged" in live.health().reason
 
 
 def test_a_release_that_fails_to_load_leaves_the_old_one_serving(

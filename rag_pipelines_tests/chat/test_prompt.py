@@ -22,7 +22,7 @@ def test_the_prompt_holds_the_question_and_every_passage_with_its_title():
     fitted = fitted_prompt(QUESTION, HITS, 4000)
     assert QUESTION in fitted.prompt.user
     assert all(hit.chunk.text in fitted.prompt.user for hit in HITS)
-    assert "(1) Warranty" in fitted.prompt.user
+    assert "From: Warranty\n" in fitted.prompt.user
     assert (fitted.dropped, list(fitted.prompt.hits)) == (0, HITS)
     assert "$" not in fitted.prompt.system + fitted.prompt.user
 
