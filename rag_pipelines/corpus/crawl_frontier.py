@@ -84,6 +84,7 @@ class Frontier:
         self._seen: set[str] = set()
         self._texts: dict[str, Visit] = {}
         self._canonicals: dict[str, str] = {}
+        self._redirects: dict[str, Visit] = {}
         self._pages: dict[str, Visit] = {}
         self._visits = 0
         self._bytes = 0
@@ -210,6 +211,7 @@ class Frontier:
             )
             return
         self.discover(Candidate(here.depth, arrival.target, here.url, here.hops + 1))
+        self._redirects[here.url] = arrival.visit
         self._emit(arrival.visit)
 
     def _unlinked(self, arrival: Arrival) -> None:
@@ -256,20 +258,26 @@ class Frontier:
                 self.refuse(candidate, "budget", "urls")
 
     def finish(self) -> None:
-        """Last verdicts, once nothing is left to visit.
+        """Last verdicts, once nothing is left to visit: redirects in a circle have failed.
 
         A page that names another query of its own path as the canonical one gives way to it.
         (Where the paths differ, only equal content makes them one page: too many sites name
         their front page everywhere.)
         """
         for url, canonical in sorted(self._canonicals.items()):
-            if (
-                url in self._pages
-                and canonical in self._pages
-                and canonical not in self._canonicals
-            ):
-                if path_of(url) == path_of(canonical):
-                    self._emit(_copy(self._pages.pop(url), canonical))
+            both = url in self._pages and canonical in self._pages
+            if both and canonical not in self._canonicals and path_of(url) == path_of(canonical):
+                self._emit(_copy(self._pages.pop(url), canonical))
+        for url, visit in self._redirects.items():
+            if self._in_a_circle(url):
+                self._emit(replace(visit, outcome=Outcome.FAILED, reason="redirects"))
+
+    def _in_a_circle(self, url: str) -> bool:
+        passed: set[str] = set()
+        while (visit := self._redirects.get(url)) is not None and url not in passed:
+            passed.add(url)
+            url = visit.detail
+        return url in passed
 
 
 def _is_page(visit: Visit) -> bool:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from rag_pipelines.errors import FetchError
+
 MAX_RETRY_AFTER = 120.0
 """A server that asks for a longer wait is left alone in this crawl."""
 DEAD_AFTER = 12
@@ -68,6 +70,7 @@ class Pacing:
         self._next: dict[str, float] = {}
         self._places: dict[str, Places] = {}
         self._failures: Counter[str] = Counter()
+        self._met: set[str] = set()
         self._deadline = time.monotonic() + seconds
 
     @property
@@ -89,13 +92,17 @@ class Pacing:
 
         Raises:
             OutOfTime: the wait would outlast the crawl.
+            FetchError: the host has not answered for too long.
         """
         places = self._places.setdefault(host, Places(self._concurrency))
         async with places.one():
             await self._wait(host)
+            if self.dead(host):
+                raise FetchError(f"{host} failed too often in a row and is not asked any more.")
             sent = time.monotonic()
             yield
             places.took(time.monotonic() - sent)
+            self._first_took(host)
 
     async def _wait(self, host: str) -> None:
         while (start := self._next.get(host, 0.0)) > (now := time.monotonic()):
@@ -105,6 +112,13 @@ class Pacing:
         if now >= self._deadline:
             raise OutOfTime
         self._next[host] = now + self._delays.get(host, self._delay)
+
+    def _first_took(self, host: str) -> None:
+        """The first request was sent late, after the name was resolved and hands were shaken."""
+        if host not in self._met:
+            self._met.add(host)
+            earliest = time.monotonic() + self._delays.get(host, self._delay)
+            self._next[host] = max(self._next[host], earliest)
 
     def answered(self, host: str) -> None:
         """The host is alive."""

@@ -57,8 +57,6 @@ class Requests:
 
     async def _once(self, url: str, headers: Mapping[str, str], follow: bool) -> Response:
         host = origin_of(url)
-        if self.pacing.dead(host):
-            raise FetchError(f"{host} failed too often in a row and is not asked any more.")
         try:
             answer = await self.download(url, headers, follow)
         except (BlockedAddress, TooLarge, TooManyRedirects):

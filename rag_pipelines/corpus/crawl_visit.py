@@ -180,8 +180,9 @@ def _elsewhere(candidate: Candidate, target: str | None, visit: Visit, reason: s
 
 
 def _validated(visit: Visit, answer: Response) -> Visit:
-    """Keep the validators that may be trusted (RFC 9110, 8.8.2.2): a page that changed within a
-    minute before it was sent may change again in the same second.
+    """Keep the validators that may be trusted (RFC 9110, 8.8.2.2).
+
+    A page that changed within a minute before it was sent may change again in the same second.
     """
     modified = answer.headers.get("last-modified", "")
     strong = False
