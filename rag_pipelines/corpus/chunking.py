@@ -18,7 +18,7 @@ from rag_pipelines.records import Chunk, Page
 from rag_pipelines.sources import Chunking
 
 _BY_TITLE_VERSION = "by_title-1"
-_PROBES = (
+_PROBES: tuple[str, ...] = (
     "a",
     "bc",
     "Wal_level is 'replica'; see §8.1.",
