@@ -1,0 +1,52 @@
+"""What every stage is told: the site, where to work, what to measure with."""
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+SOURCE = "site"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run of the benchmarks. `eval_data` is empty where no sets were named."""
+
+    url: str
+    folder: str
+    work: str
+    eval_data: str = ""
+    rows: tuple[int, ...] = (10_000, 100_000)
+    repetitions: int = 10
+    publishes: int = 20
+    publish_seconds: float = 600.0
+
+    @property
+    def home(self) -> Path:
+        """`RAG_HOME` of the ingest."""
+        return Path(self.work) / "home"
+
+    @property
+    def website(self) -> dict[str, Any]:
+        """The site as `sources.yaml` names it, politeness off."""
+        return {
+            "start_urls": [self.url],
+            "allow_private_hosts": [urlsplit(self.url).netloc],
+            "delay": 0,
+        }
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> "Context":
+        found = json.loads(path.read_text())
+        return cls(**found | {"rows": tuple(found["rows"])})
+
+
+def tell(text: str) -> None:
+    """A line of progress, on standard error."""
+    print(f"  {text}", file=sys.stderr, flush=True)

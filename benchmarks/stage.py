@@ -1,0 +1,32 @@
+"""One stage in a process of its own: `python -m benchmarks.stage NAME CONTEXT RESULT`."""
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks.context import Context
+
+MODULES = {
+    "newcomer": "baseline",
+    "ingest": "ingest",
+    "crawl": "crawl",
+    "embed": "embed",
+    "quality": "quality",
+    "scale": "scale",
+    "search": "search",
+    "faults": "faults",
+    "swaps": "swaps",
+}
+NEEDS = {name: ("ingest",) for name in ("embed", "scale", "search", "swaps")}
+ON_REQUEST = ("faults", "swaps")
+"""Stages that take many minutes and are run only where they are named."""
+
+
+def main(name: str, context: str, result: str) -> None:
+    module = import_module(f"benchmarks.{MODULES[name]}")
+    Path(result).write_text(json.dumps(module.run(Context.read(Path(context)))))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
