@@ -1,16 +1,13 @@
-"""What was retrieved, sentence by sentence: evidence for a claim, answers to a question.
+"""What was retrieved, sentence by sentence, and which of it supports a claim.
 
-Knows windows of neighbouring sentences and their scores. How an answer is put together and when
-to abstain is in `grounding`.
+Knows windows of neighbouring sentences. What support by words is stands in `support`, which
+sentences answer a question in `answering`, how an answer is put together in `grounding`.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
-from numpy.typing import NDArray
 
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Chunk, Hit
@@ -33,7 +30,6 @@ _WINDOW = 3
 _COMPARED = 3
 """Half covered windows whose cosine is looked at."""
 _SUBJECT_HITS, _SUBJECT_SHARE = 3, 0.8
-_ANSWERING_HITS, _ANSWERING_SENTENCES = 5, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
     """Neighbouring sentences of a hit's chunk, and what they say together."""
 
     hit: Hit
@@ -74,9 +70,9 @@ class Passages:
         self._embedder = embedder
 
     @cached_property
-    def _windows(self) -> list[_Window]:
+    def _windows(self) -> list[Window]:
         subjects = _subjects(self._hits)
-        return [window for hit in self._hits for window in _windows(hit, subjects)]
+        return [window for hit in self._hits for window in windows(hit, subjects)]
 
     def supporting(self, claim: str) -> Evidence | None:
         """The shortest passage that supports the claim best, None where none does."""
@@ -91,34 +87,14 @@ class Passages:
             return scored[0][1].evidence
         return self._alike(claim, [window for _, window in scored[:_COMPARED]])
 
-    def _alike(self, claim: str, windows: list[_Window]) -> Evidence | None:
+    def _alike(self, claim: str, candidates: list[Window]) -> Evidence | None:
         if self._embedder is None:
             return None
-        texts = [plain(window.evidence.quote) for window in windows]
+        texts = [plain(window.evidence.quote) for window in candidates]
         vectors = self._embedder.encode([claim, *texts])
         cosines = vectors[1:] @ vectors[0]
         best = int(cosines.argmax())
-        return windows[best].evidence if cosines[best] >= ALIKE else None
-
-    def answering(self, question: str) -> list[tuple[Evidence, float]]:
-        """Single sentences by how well they answer, best first.
-
-        Similarity to the question, the share of its words that stand in the sentence, and a
-        little for the passage's own place among the hits.
-        """
-        windows = [w for hit in self._hits[:_ANSWERING_HITS] for w in _windows(hit, set(), 1)]
-        windows = windows[:_ANSWERING_SENTENCES]
-        if not windows:
-            return []
-        scores = self._meaning(question, windows) + _words(question, windows) + _places(windows)
-        order = np.argsort(-scores, kind="stable")
-        return [(windows[int(i)].evidence, float(scores[i])) for i in order]
-
-    def _meaning(self, question: str, windows: list[_Window]) -> NDArray[np.float32]:
-        if self._embedder is None:
-            return np.zeros(len(windows), np.float32)
-        vectors = self._embedder.encode([question, *(plain(w.evidence.quote) for w in windows)])
-        return np.maximum(vectors[1:] @ vectors[0], 0)
+        return candidates[best].evidence if cosines[best] >= ALIKE else None
 
 
 def _subjects(hits: Sequence[Hit]) -> set[str]:
@@ -129,7 +105,11 @@ def _subjects(hits: Sequence[Hit]) -> set[str]:
     return {term for term, count in counts.items() if count >= _SUBJECT_SHARE * len(hits)}
 
 
-def _windows(hit: Hit, subjects: set[str], longest: int = _WINDOW) -> Iterator[_Window]:
+def windows(hit: Hit, subjects: Collection[str] = (), longest: int = _WINDOW) -> Iterator[Window]:
+    """Every run of up to `longest` sentences of a hit, headings left out.
+
+    `subjects` are terms that count as said by the headings.
+    """
     text, header = hit.chunk.text, statement(f"{hit.chunk.title}. {hit.chunk.heading}")
     header.positive |= {term for term in subjects if not term[0].isdigit()}
     found = [s for s in sentences(text) if s.kind is not Kind.HEADING]
@@ -138,15 +118,4 @@ def _windows(hit: Hit, subjects: set[str], longest: int = _WINDOW) -> Iterator[_
         for i in range(len(found) - size + 1):
             start, end = found[i].start, found[i + size - 1].end
             parts = said[i : i + size]
-            yield _Window(hit, start, end, parts, joined(parts), header)
-
-
-def _words(question: str, windows: list[_Window]) -> NDArray[np.float32]:
-    asked = set(terms(question))
-    shares = [len(asked & (w.said.positive | w.said.negated)) / max(1, len(asked)) for w in windows]
-    return np.array(shares, np.float32) * np.float32(0.5)
-
-
-def _places(windows: list[_Window]) -> NDArray[np.float32]:
-    best = max(w.hit.score for w in windows) or 1.0
-    return np.array([w.hit.score / best for w in windows], np.float32) * np.float32(0.2)
+            yield Window(hit, start, end, parts, joined(parts), header)

@@ -32,6 +32,7 @@ class Sentence:
 _LINE = re.compile(r"[^\n]+")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _RULE = re.compile(r"\s*([-*_=]\s*){3,}$|[\s|:+-]+$")
+_BELOW_HEADER = re.compile(r"\s*\|?\s*:?-+[\s|:-]*$")
 _HEADING = re.compile(r"\s*#{1,6}\s+")
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s+")
 _QUOTED = re.compile(r"\s*(?:>\s*)+")
@@ -66,6 +67,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int, Kind]]:
         start, kind = _classified(line.group(), line.start(), fenced)
         gap = text.count("\n", last, line.start()) > 1
         last = line.end()
+        if _BELOW_HEADER.match(line.group()) and pending is not None and pending[2] is Kind.ROW:
+            pending = (pending[0], pending[1], Kind.HEADING)
         if _FENCE.match(line.group()):
             fenced, kind = not fenced, None
         joins = pending is not None and kind is Kind.PROSE and not gap and pending[2] in _WRAPPED
