@@ -32,6 +32,7 @@ from rag_pipelines.retrieval.rows import (
     write_rows,
 )
 from rag_pipelines.retrieval.subprocesses import Message, run_module
+from rag_pipelines.retrieval.writer import indexes_sha256
 
 WRITER = "rag_pipelines.retrieval.writer"
 _TIMEOUT_SECONDS = 6 * 3600.0
@@ -157,6 +158,7 @@ def _manifest(
         sources=dict(plan.versions),
         ids_sha256=ids_sha256(ids),
         rows_sha256=rows_sha256(folder),
+        indexes_sha256=indexes_sha256(folder),
         run_id=plan.run_id,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         churn=written["churn"],

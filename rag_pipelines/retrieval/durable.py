@@ -1,11 +1,12 @@
 """Files that are either the old or the new one, whatever is killed in between.
 
-Knows fsync, rename and JSON. Does not know what the files mean.
+Knows fsync, rename, JSON and what digests files. Does not know what the files mean.
 """
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -52,3 +53,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise ValueError(f"{path} holds {type(value).__name__}, expected an object")
     return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def files_sha256(folder: Path, files: Iterable[Path]) -> str:
+    """Digest of files below `folder`: their names and what is in them."""
+    digest = sha256()
+    for path in sorted(files):
+        digest.update(f"{path.relative_to(folder)}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

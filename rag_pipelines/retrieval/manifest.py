@@ -67,6 +67,7 @@ class Manifest:
     sources: dict[str, str]
     ids_sha256: str
     rows_sha256: str
+    indexes_sha256: str
     run_id: str
     created_at: str
     churn: int = 0

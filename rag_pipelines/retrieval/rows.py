@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import Chunk, EmbeddedChunks, Progress
+from rag_pipelines.retrieval.durable import files_sha256
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -171,9 +172,4 @@ def ids_sha256(ids: Collection[str]) -> str:
 
 def rows_sha256(folder: Path) -> str:
     """Digest of the two files, for who would make an index of them once more."""
-    digest = sha256()
-    for name in (ROWS, VECTORS):
-        with (folder / name).open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return files_sha256(folder, [folder / ROWS, folder / VECTORS])

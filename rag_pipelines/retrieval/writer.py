@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_pipelines.records import Progress
+from rag_pipelines.retrieval.durable import files_sha256
 from rag_pipelines.retrieval.index import CHROMA, StoreWriter
 from rag_pipelines.retrieval.lexical import build_lexical
 from rag_pipelines.retrieval.manifest import Manifest, load_release
@@ -84,6 +85,12 @@ def _copy(
     writer.close()
     churn = old.churn + change.size
     return Written(len(change.added), len(change.changed), len(change.removed), churn, 1)
+
+
+def indexes_sha256(folder: Path) -> str:
+    """Digest of every file of both indexes that nobody touches by reading: not Chroma's SQLite."""
+    below = [*(folder / CHROMA).glob("*/*"), *(folder / LEXICAL).rglob("*")]
+    return files_sha256(folder, [path for path in below if path.is_file()])
 
 
 def difference(old: Rows, new: Rows) -> Difference:

@@ -10,6 +10,7 @@ from rag_pipelines.records import EmbeddedChunks
 from rag_pipelines.retrieval.index import open_index
 from rag_pipelines.retrieval.manifest import expected_digest
 from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.retrieval.writer import indexes_sha256
 from rag_pipelines_tests.retrieval.corpus import (
     SPEC,
     TopicEmbedder,
@@ -80,6 +81,7 @@ def test_a_small_difference_is_written_into_a_copy_of_the_last_good_graph(releas
     for row, vector in enumerate(index.rows.vectors):
         assert index.search(vector, 1) == [(row, pytest.approx(1, abs=1e-4))]
     index.close()
+    assert indexes_sha256(second.path) == second.manifest.indexes_sha256, "reading wrote"
 
 
 def test_a_graph_is_made_anew_before_a_tenth_of_it_was_patched(releases: Releases):
