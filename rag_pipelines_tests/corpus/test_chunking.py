@@ -1,7 +1,7 @@
 """Chunks count, cover and quote their page; ids depend on content alone."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rag_pipelines.corpus.chunking import Splitter, chunk_pages, splitter_for
 from rag_pipelines.corpus.fingerprint import fold
+from rag_pipelines.corpus.passages import parts_of
 from rag_pipelines.inference.protocols import Tokenizer
 from rag_pipelines.inference.tokenizer import ApproximateTokenizer, tokenizer_for
 from rag_pipelines.records import Chunk, Page
@@ -52,14 +53,25 @@ def holds(chunks: Iterable[Chunk], whole: Page, limit: int, tokenizer: Tokenizer
         assert fold(chunk.text) in folded
         assert chunk.position == number
         chunk.embedded_text.encode("utf-8")
-    said = "".join("".join(chunk.embedded_text.split()) for chunk in chunks)
-    lost = Counter(said)
-    lost.subtract(Counter("".join(whole.text.split()).replace("#", "")))
-    assert {sign: count for sign, count in lost.items() if count < 0 and sign != "#"} == {}
+    said = bare(" ".join(chunk.text for chunk in chunks))
+    headers = {bare(name) for chunk in chunks for name in chunk.heading.split(" > ")}
+    headers |= {bare(chunk.title) for chunk in chunks}
+    parts = parts_of(whole.text)
+    for part in parts:
+        stands = bare(whole.text[part.start : part.end]) in said
+        assert stands or (part.kind == "heading" and bare(part.path[-1]) in headers)
+    between = [whole.text[one.end : other.start] for one, other in pairwise(parts)]
+    assert not "".join(between).strip()
     assert len({chunk.id for chunk in chunks}) == len(chunks)
 
 
 PLAIN = ("lamp", "bulb", "wal_level", "3.5", "don't", "e.g.", "supercalifragilistic")
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
+
+
 WORDS = st.sampled_from((*PLAIN, "größe", "灯具。", "x=y(z)", "…", "🦔", "a|b", "\\#"))
 LINES = st.lists(WORDS, min_size=1, max_size=60).map(" ".join)
 BLOCKS = st.one_of(
