@@ -13,6 +13,7 @@ from rag_pipelines.chat.served import current_version
 from rag_pipelines.cli.output import Json, console, print_json
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.generators import load_generator
+from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.lib.project import Project
 from rag_pipelines.records import Hit
 from rag_pipelines.settings import settings
@@ -45,7 +46,7 @@ def search(
     with _served() as version:
         hits = version.retriever.search(query, k, source or [])
         release = version.retriever.manifest.release
-    print_json(search_body(release, hits)) if as_json else _show_hits(hits)
+    print_json(search_body(release, hits).model_dump()) if as_json else _show_hits(hits)
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def _served() -> Iterator[Version]:
     if project.releases.current() is None:
         raise UserError("Nothing is published yet; run rag ingest --all.")
 
-    def load(name: str | None) -> object:
+    def load(name: str | None) -> Generator:
         named = project.settings.generator or name
         return load_generator(named, project.settings.home, project.servers)
 

@@ -110,13 +110,13 @@ class Project:
         if not self._deny_list.exists():
             return ()
         try:
-            return tuple(sorted(json.loads(self._deny_list.read_text())))
-        except ValueError as error:
-            raise ConfigError(f"{self._deny_list} is not a JSON list of URLs: {error}") from None
+            return tuple(json.loads(self._deny_list.read_text())["urls"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{self._deny_list} is damaged: {error!r}") from None
 
     def deny(self, url: str) -> None:
         """Put a URL on the deny list; there it stays."""
-        replace_json(self._deny_list, sorted({*self.denied, url}))
+        replace_json(self._deny_list, {"urls": sorted({*self.denied, url})})
 
     @property
     def _deny_list(self) -> Path:

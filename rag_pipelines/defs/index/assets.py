@@ -49,7 +49,7 @@ def embeddings(
 )
 def chroma_collection(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult[Any]:
     """The release that the sources' good versions add up to: vectors, words and rows, unserved."""
     parts, versions = corpus_parts(context.instance, project.tables, list(project.sources))
     if not parts:

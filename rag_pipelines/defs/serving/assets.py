@@ -1,5 +1,7 @@
 """The asset of serving: the pointer that the chat service follows."""
 
+from typing import Any
+
 import dagster as dg
 
 from rag_pipelines.defs.index.assets import chroma_collection
@@ -17,7 +19,7 @@ from rag_pipelines.lib.service import wait_until_served
 )
 def chat_release(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.MaterializeResult[None]:
+) -> dg.MaterializeResult[Any]:
     """What the chat service serves: the newest release that passed its checks, and the model."""
     before = project.releases.current()
     release = project.releases.newest_publishable()
