@@ -218,7 +218,9 @@ class Frontier:
         """A crawl that starts afresh would not find it, so it leaves, whatever it answers now."""
         visit = arrival.visit
         if arrival.target or _is_page(visit):
-            visit = replace(visit, outcome=Outcome.REFUSED, reason="unlinked", detail="")
+            visit = replace(
+                visit, outcome=Outcome.REFUSED, reason="unlinked", detail="", snapshot=""
+            )
         self._emit(visit)
 
     def _page(self, arrival: Arrival, links: PageLinks) -> None:

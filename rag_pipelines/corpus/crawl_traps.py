@@ -7,6 +7,7 @@ by the crawl, which does not follow the links of a page that repeats another.
 import re
 from collections import Counter
 
+from rag_pipelines.corpus.markup import words
 from rag_pipelines.corpus.urls import path_of
 
 MAX_URL_LENGTH = 2_000
@@ -18,77 +19,11 @@ _REPEATED = re.compile(r"(/[^/]+(?:/[^/]+){0,3})\1{3,}(?=/|$)")
 _DATE = re.compile(
     r"/(?:19|20|21)\d\d(?:[/-](?:0?[1-9]|1[0-2])(?:[/-](?:0?[1-9]|[12]\d|3[01]))?)?/?$"
 )
-_NEVER_PAGES = frozenset(
-    [
-        "7z",
-        "aac",
-        "apk",
-        "avi",
-        "avif",
-        "bin",
-        "bmp",
-        "bz2",
-        "css",
-        "csv",
-        "deb",
-        "dmg",
-        "doc",
-        "docx",
-        "eot",
-        "exe",
-        "flac",
-        "gif",
-        "gz",
-        "ico",
-        "iso",
-        "jar",
-        "jpeg",
-        "jpg",
-        "js",
-        "json",
-        "m4a",
-        "m4v",
-        "map",
-        "mjs",
-        "mkv",
-        "mov",
-        "mp3",
-        "mp4",
-        "mpeg",
-        "mpg",
-        "msi",
-        "odp",
-        "ods",
-        "odt",
-        "ogg",
-        "ogv",
-        "otf",
-        "png",
-        "ppt",
-        "pptx",
-        "rar",
-        "rpm",
-        "rss",
-        "svg",
-        "swf",
-        "tar",
-        "tgz",
-        "tif",
-        "tiff",
-        "ttf",
-        "wav",
-        "webm",
-        "webp",
-        "whl",
-        "wmv",
-        "woff",
-        "woff2",
-        "xls",
-        "xlsx",
-        "xz",
-        "zip",
-        "zst",
-    ]
+_NEVER_PAGES = words(
+    "7z aac apk avi avif bin bmp bz2 css csv deb dmg doc docx eot exe flac gif gz ico iso "
+    "jar jpeg jpg js json m4a m4v map mjs mkv mov mp3 mp4 mpeg mpg msi odp ods odt ogg "
+    "ogv otf png ppt pptx rar rpm rss svg swf tar tgz tif tiff ttf wav webm webp whl wmv "
+    "woff woff2 xls xlsx xz zip zst"
 )
 
 

@@ -6,6 +6,7 @@ it. Nothing but this process imports Scrapy.
 """
 
 import os
+import resource
 import sys
 import traceback
 from collections.abc import AsyncIterator, Mapping
@@ -52,6 +53,7 @@ _SETTINGS: dict[str, Any] = {
     "CONCURRENT_REQUESTS_PER_DOMAIN": 10_000,
 }
 
+_MEMORY = 2 << 30
 _CONNECTIONS = 256  # the crawl keeps its own count for each host
 
 
@@ -170,6 +172,7 @@ def user_agent(contact: str) -> str:
 
 def main() -> int:
     """Crawl what standard input says; frames are all that goes to standard output."""
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))  # pages are parsed here as well
     stream = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)  # whatever a library prints must not land between the frames
     job = Job.read(sys.stdin.buffer)

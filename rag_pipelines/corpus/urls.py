@@ -59,7 +59,7 @@ def _directory(base: str) -> str:
 
 
 def _authority(scheme: str, netloc: str, hostname: str, port: int | None) -> str:
-    user = f"{netloc.rpartition('@')[0]}@" if "@" in netloc else ""
+    user = f"{_normal_escapes(netloc.rpartition('@')[0])}@" if "@" in netloc else ""
     host = f"[{hostname}]" if ":" in hostname else hostname.removesuffix(".")
     if not host.isascii():
         try:

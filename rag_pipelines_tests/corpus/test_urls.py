@@ -36,7 +36,6 @@ BASE = "http://site.example/docs/page.html?x=1"
         ("javascript:void(0)", None),
         ("data:text/html,x", None),
         ("file:///etc/passwd", None),
-        ("http://", None),
         ("http://[::1", None),
         ("http://site.example:x/", None),
     ],
@@ -53,7 +52,7 @@ def test_a_canonical_url_stays_as_it_is(text: str, before: str):
     if url is not None:
         assert canonical(url, BASE) == url == canonical(url)
         assert url.isascii()
-        assert "#" not in url.partition("%23")[0] or "#" not in url
+        assert "#" not in url
 
 
 @pytest.mark.parametrize(
