@@ -35,5 +35,5 @@ def run(context: Context) -> dict[str, Any]:
         "store_seconds": round(said["store_seconds"], 1),
         "seconds": usage.seconds,
         "cpu_seconds": usage.cpu_seconds,
-        "peak_bytes": usage.peak_bytes,
+        "peak_megabytes": round(usage.peak_bytes / 1e6, 1),
     }

@@ -37,7 +37,7 @@ def run(context: Context) -> dict[str, Any]:
         "published": said["published"],
         "seconds": usage.seconds,
         "cpu_seconds": usage.cpu_seconds,
-        "peak_bytes": usage.peak_bytes,
+        "peak_megabytes": round(usage.peak_bytes / 1e6, 1),
         "again": {
             "parsed": repeated["parsed"],
             "embedded": repeated["embedded"],

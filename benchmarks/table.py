@@ -82,7 +82,6 @@ def comparison(results: Results) -> list[Row]:
     def both(key: str) -> tuple[float | None, float | None]:
         return of("newcomer", key), of("ingest", key)
 
-    megabytes = [None if found is None else found / 1e6 for found in both("peak_bytes")]
     return [
         _ratio(
             "pages a second, crawl and extraction",
@@ -99,7 +98,7 @@ def comparison(results: Results) -> list[Row]:
         _count("chunks", *both("chunks"), None),
         _less("CPU seconds in all", *both("cpu_seconds"), 2.5),
         _less("seconds in all", *both("seconds"), None),
-        _less("peak memory, MB", *megabytes, None),
+        _less("peak memory, MB", *both("peak_megabytes"), None),
         _count("pages lost", *both("lost"), 0),
         _gain("nDCG@10, anthropic_docs", results, "anthropic_docs", 0.03),
         _gain("nDCG@10, xquad_en", results, "xquad_en", 0.0),
