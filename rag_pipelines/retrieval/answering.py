@@ -1,8 +1,8 @@
 """Which of the retrieved sentences answer a question: the extractive generator's ear.
 
 Ranks single sentences by meaning, words and what kind of thing is asked for. Measured on Wikipedia
-questions with their gold answers (199): the first sentence holds the answer in 81 %, the
-whole answer of up to three in 91 %. How an answer is put together is in `grounding`.
+questions with their gold answers (199): the first sentence holds the answer in 80 %, the
+whole answer of up to three in 89 %. How an answer is put together is in `grounding`.
 """
 
 import re

@@ -146,9 +146,11 @@ def renamed(claim: Statement, parts: Sequence[Statement], header: Statement) -> 
 
     It lacks a name of the claim's, which a neighbouring sentence has, and has another in its place.
     """
-    nearest = max(parts, key=lambda part: coverage(claim, part, header))
+    names = _names(claim)
+    deeds = [word for word in claim.words if word not in names]
+    nearest = max(parts, key=lambda part: sum(_has(_held(part, header), deed) for deed in deeds))
     held = _held(nearest, header)
-    lacking = [word for word in _names(claim) if not _has(held, word)]
+    lacking = [word for word in names if not _has(held, word)]
     claimed = claim.positive | claim.negated
     return bool(lacking) and any(not _has(claimed, word) for word in _names(nearest))
 

@@ -1,0 +1,68 @@
+import pytest
+
+from rag_pipelines.retrieval.sentences import Kind, plain, sentences
+
+PAGE = """# Setup guide
+The limit is 3.5 GB, e.g. for Dr. Smith in the U.S. office. It was
+wrapped here! Really?
+
+- First item. Second sentence.
+1. Numbered **bold** item
+
+| name | value |
+|------|-------|
+| max_connections | 100 |
+
+```python
+x = 1
+```
+---
+これは文です。次の文。"""
+
+
+def cut(text: str) -> list[tuple[Kind, str]]:
+    return [(s.kind, text[s.start : s.end]) for s in sentences(text)]
+
+
+def test_every_kind_of_block_is_cut():
+    assert cut(PAGE) == [
+        (Kind.HEADING, "Setup guide"),
+        (Kind.PROSE, "The limit is 3.5 GB, e.g. for Dr. Smith in the U.S. office."),
+        (Kind.PROSE, "It was\nwrapped here!"),
+        (Kind.PROSE, "Really?"),
+        (Kind.ITEM, "First item."),
+        (Kind.ITEM, "Second sentence."),
+        (Kind.ITEM, "Numbered **bold** item"),
+        (Kind.HEADING, "| name | value |"),
+        (Kind.ROW, "| max_connections | 100 |"),
+        (Kind.CODE, "x = 1"),
+        (Kind.PROSE, "これは文です。"),
+        (Kind.PROSE, "次の文。"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See fig. 3 for details.",
+        "Version 1.2.3 is out now.",
+        'Say "Stop." in the message.',
+        "J. R. Smith wrote it vs. nobody.",
+        "Use a file named postgresql.conf here.",
+    ],
+)
+def test_a_dot_inside_a_sentence_does_not_end_it(text: str):
+    assert [found for _, found in cut(text)] == [text]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "---", "```\n```", "|---|"])
+def test_what_says_nothing_gives_no_sentence(text: str):
+    assert cut(text) == []
+
+
+def test_markup_is_gone_from_what_is_read():
+    assert (
+        plain("**See** [the *guide*](http://x/y) | here ![pic](a.png)")
+        == "See the guide | here pic"
+    )
+    assert plain("max_connections * 2 * 3") == "max_connections * 2 * 3"
