@@ -38,6 +38,7 @@ def run(context: Context) -> dict[str, Any]:
         "seconds": usage.seconds,
         "cpu_seconds": usage.cpu_seconds,
         "peak_megabytes": round(usage.peak_bytes / 1e6, 1),
+        "cpu_seconds_by_program": usage.programs,
         "again": {
             "parsed": repeated["parsed"],
             "embedded": repeated["embedded"],

@@ -27,12 +27,16 @@ _QUIET = {
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process tree cost: `peak_bytes` is the largest sum of resident sizes seen."""
+    """What a process tree cost: `peak_bytes` is the largest sum of resident sizes seen.
+
+    `programs` tells roughly, from samples, which program of the tree used how many CPU seconds.
+    """
 
     status: int
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    programs: dict[str, float]
 
 
 @dataclass
@@ -42,12 +46,22 @@ class Watch:
     pid: int
     peak_bytes: int = 0
     _cpu: dict[tuple[int, float], float] = field(default_factory=dict)
+    _names: dict[tuple[int, float], str] = field(default_factory=dict)
     _stop: Event = field(default_factory=Event)
 
     @property
     def cpu_seconds(self) -> float:
         """What each process was last seen to have used: a little less than the truth."""
         return sum(self._cpu.values())
+
+    @property
+    def programs(self) -> dict[str, float]:
+        """The same by program, most first."""
+        total: dict[str, float] = {}
+        for process, seconds in self._cpu.items():
+            name = self._names[process]
+            total[name] = round(total.get(name, 0.0) + seconds, 1)
+        return dict(sorted(total.items(), key=lambda item: -item[1]))
 
     def start(self) -> Thread:
         thread = Thread(target=self._run, daemon=True)
@@ -75,11 +89,17 @@ class Watch:
     def _one(self, process: psutil.Process) -> int:
         try:
             with process.oneshot():
-                times = process.cpu_times()
-                self._cpu[process.pid, process.create_time()] = times.user + times.system
+                key, times = (process.pid, process.create_time()), process.cpu_times()
+                self._names[key] = _program(process.cmdline()) or process.name()
+                self._cpu[key] = times.user + times.system
                 return process.memory_info().rss
         except psutil.Error:
             return 0
+
+
+def _program(command: Sequence[str]) -> str:
+    """The module that Python runs; empty for anything else."""
+    return command[command.index("-m") + 1] if "-m" in command[:-1] else ""
 
 
 def environment(**given: str) -> dict[str, str]:
@@ -113,4 +133,5 @@ def run(command: Sequence[str], env: Mapping[str, str], cwd: Path) -> tuple[Usag
         text = output.read().decode("utf-8", "replace")
     cpu = max(used.ru_utime + used.ru_stime, watch.cpu_seconds)
     peak = max(watch.peak_bytes, used.ru_maxrss * 1024)
-    return Usage(process.returncode, round(seconds, 2), round(cpu, 2), peak), text
+    usage = Usage(process.returncode, round(seconds, 2), round(cpu, 2), peak, watch.programs)
+    return usage, text
