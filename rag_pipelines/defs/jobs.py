@@ -2,12 +2,9 @@
 
 import dagster as dg
 
-from rag_pipelines.lib.partitions import SOURCES
-
 refresh_source = dg.define_asset_job(
     "refresh_source",
     selection=dg.AssetSelection.assets("scraped_pages", "chunks", "embeddings"),
-    partitions_def=SOURCES,
     executor_def=dg.in_process_executor,
     description="Scrape, cut and embed one source, checks included.",
 )
