@@ -159,10 +159,17 @@ class Rows(Sequence[Chunk]):
             wanted = pa.array(list(sources), pa.string())
             mask &= pc.is_in(self._table.column("source"), value_set=wanted).to_numpy()
         if path_prefix:
-            urls = self._table.column("url")
-            paths = pc.replace_substring_regex(urls, r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*", "")
-            mask &= pc.starts_with(paths, path_prefix).to_numpy()
+            mask &= pc.starts_with(self._paths, path_prefix).to_numpy()
         return mask
+
+    @cached_property
+    def _paths(self) -> Any:
+        """Path of each row's URL, with what follows it: found once, for it takes a while."""
+        import pyarrow.compute
+
+        pc: Any = pyarrow.compute
+        host = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
+        return pc.replace_substring_regex(self._table.column("url"), host, "")
 
 
 def ids_sha256(ids: Collection[str]) -> str:
