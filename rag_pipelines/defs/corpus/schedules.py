@@ -15,8 +15,9 @@ def schedule_of(source: str, cron: str) -> dg.ScheduleDefinition:
         name=f"refresh_{source.replace('-', '_')}",
         job=refresh_source,
         cron_schedule=cron,
+        execution_timezone="UTC",  # a night has no hour twice there, and misses none
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Refresh {source} at {cron}.",
+        description=f"Refresh {source} at {cron} (UTC).",
     )
     def refresh(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
         sync_sources(context.instance, load_sources(settings().sources))
