@@ -12,13 +12,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from rag_pipelines.cli.output import remarks
 from rag_pipelines.errors import UserError
 
 _GRACE_SECONDS = 20.0
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,6 @@ class Service:
     host: str = ""
     port: int = 0
     variable: str = ""
-    cwd: Path | None = None
 
     @property
     def url(self) -> str:
@@ -39,15 +38,20 @@ class Service:
 
 def require_free(services: Sequence[Service]) -> None:
     """Raise `UserError` that names every port that is taken, and the setting that moves it."""
-    taken = [s for s in services if s.port and _answers(s.host, s.port)]
-    if taken:
-        raise UserError(
-            "\n     ".join(
-                f"port {s.port} for {s.name} is taken; stop what listens there, or set "
-                f"{s.variable} to another port."
-                for s in taken
-            )
-        )
+    listening = [service for service in services if service.port]
+    ports = [service.port for service in listening]
+    told = [
+        f"port {s.port} for {s.name} is taken; stop what listens there, or set {s.variable} to "
+        "another port."
+        for s in listening
+        if _answers(s.host, s.port)
+    ] + [
+        f"port {s.port} is meant for {s.name} too; set {s.variable} to another port."
+        for i, s in enumerate(listening)
+        if s.port in ports[:i]
+    ]
+    if told:
+        raise UserError("\n     ".join(told))
 
 
 def run_together(services: Sequence[Service]) -> int:
@@ -57,8 +61,9 @@ def run_together(services: Sequence[Service]) -> int:
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.append(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    for number in _STOPPING:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, stop)
     running = [(service, _start(service)) for service in services]
     try:
         while not stopped and all(process.poll() is None for _, process in running):
@@ -74,14 +79,13 @@ def run_together(services: Sequence[Service]) -> int:
 def _start(service: Service) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         service.command,
-        cwd=service.cwd,
         start_new_session=True,
         preexec_fn=_default_signals,
     )
 
 
 def _default_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         signal.signal(number, signal.SIG_DFL)
 
 

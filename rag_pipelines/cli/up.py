@@ -11,9 +11,11 @@ LOOPBACK = "127.0.0.1"
 
 
 def services_of(settings: Settings) -> list[Service]:
-    """Dagster's page and daemon, MLflow, and the chat service, all on this machine alone."""
-    workspace = dagster_file("workspace.yaml")
-    dagster = ["-w", str(workspace)]
+    """Dagster's page and daemon, MLflow, and the chat service, all on this machine alone.
+
+    All run in the folder that they are started in: what settings name is relative to it.
+    """
+    dagster = ["-w", str(dagster_file("workspace.yaml"))]
     page = [_program("dagster-webserver"), *dagster, "-h", LOOPBACK, "-p"]
     return [
         Service(
@@ -22,11 +24,8 @@ def services_of(settings: Settings) -> list[Service]:
             LOOPBACK,
             settings.dagster_port,
             "RAG_DAGSTER_PORT",
-            cwd=workspace.parent,
         ),
-        Service(
-            "Dagster daemon", [_program("dagster-daemon"), "run", *dagster], cwd=workspace.parent
-        ),
+        Service("Dagster daemon", [_program("dagster-daemon"), "run", *dagster]),
         Service("MLflow", _mlflow(settings), LOOPBACK, settings.mlflow_port, "RAG_MLFLOW_PORT"),
         Service(
             "chat",
