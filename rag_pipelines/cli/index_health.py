@@ -18,7 +18,7 @@ from rag_pipelines.retrieval.writer import LEXICAL
 
 NAME: Final = "index"
 _SECONDS: Final = 120.0
-_REBUILD: Final = "go back with `rag rollback`, or build it again with `rag ingest --all`"
+_REBUILD: Final = "build it again from its own rows: rag releases --rebuild {release}"
 
 
 def index_health(project: Project) -> Check:
@@ -30,7 +30,7 @@ def index_health(project: Project) -> Check:
     release = releases.get(pointer.release)
     wrong = opened(release.path, release.manifest.rows)
     if wrong:
-        return fail(NAME, f"{release.name}: {wrong}", _REBUILD)
+        return fail(NAME, f"{release.name}: {wrong}", _REBUILD.format(release=release.name))
     return _against_embedder(project, release)
 
 

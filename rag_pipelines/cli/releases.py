@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rag_pipelines.cli.output import Json, console, print_json
+from rag_pipelines.cli.output import Json, console, print_json, progress_bars
 from rag_pipelines.errors import ReleaseError, UserError
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.service import wait_until_served
@@ -12,9 +12,18 @@ from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.settings import settings
 
 
-def list_releases(as_json: Json = False) -> None:
+def list_releases(
+    rebuild: Annotated[
+        str | None,
+        typer.Option(help="Build this damaged release again from its own rows, and serve that."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Releases on disk, and which of them is served."""
-    releases = Project(settings()).releases
+    project = Project(settings())
+    releases = project.releases
+    if rebuild:
+        _rebuild(project, rebuild)
     pointer = releases.current()
     said = {
         "current": pointer.release if pointer else None,
@@ -42,6 +51,16 @@ def rollback(
         print_json(pointer)
     else:
         console.print(f"{pointer.release} is served (generation {pointer.generation})")
+
+
+def _rebuild(project: Project, name: str) -> None:
+    with progress_bars() as tell:
+        project.releases.rebuild(name, "rag releases --rebuild", tell)
+    verdict = project.verify_head()
+    if not verdict.passed:
+        raise ReleaseError(f"{verdict.release} failed its checks as well; run rag ingest --all.")
+    pointer = project.releases.publish(verdict.release, project.model(), f"rebuilt from {name}")
+    wait_until_served(project.settings, pointer.generation)
 
 
 def _row(release: Release, state: str) -> dict[str, Any]:

@@ -120,6 +120,18 @@ def test_a_rollback_serves_the_older_release_and_keeps_the_newer_from_coming_bac
     assert states == {first["release"]: "served", second["release"]: "rejected"}
 
 
+def test_a_damaged_release_is_found_out_and_built_again_from_its_own_rows(installation, site):
+    installation.sources("sources:\n" + website("log", site.url))
+    served = installation.rag("ingest")["release"]
+    (installation.home / "releases" / served / "chroma" / "chroma.sqlite3").write_bytes(b"")
+    health = installation.rag("doctor", status=1)
+    (index,) = (check for check in health["checks"] if check["name"] == "index")
+    assert f"--rebuild {served}" in index["remedy"]
+    rebuilt = installation.rag("releases", "--rebuild", served)
+    assert rebuilt["current"] != served
+    assert found(installation, "windlass wire")[0] == f"{site.url}windlass.html"
+
+
 @pytest.mark.parametrize(
     ("arguments", "remedy"),
     [
