@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 from rag_pipelines.cli.output import remarks
@@ -23,13 +23,15 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program to keep running. `variable` is the setting that moves its port."""
+    """A program to keep running. `variable` is the setting that moves its port, and
+    `environment` adds to this process's own."""
 
     name: str
     command: list[str]
     host: str = ""
     port: int = 0
     variable: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def url(self) -> str:
@@ -79,6 +81,7 @@ def run_together(services: Sequence[Service]) -> int:
 def _start(service: Service) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         service.command,
+        env=os.environ | service.environment,
         start_new_session=True,
         preexec_fn=_default_signals,
     )

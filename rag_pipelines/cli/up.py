@@ -26,7 +26,14 @@ def services_of(settings: Settings) -> list[Service]:
             "RAG_DAGSTER_PORT",
         ),
         Service("Dagster daemon", [_program("dagster-daemon"), "run", *dagster]),
-        Service("MLflow", _mlflow(settings), LOOPBACK, settings.mlflow_port, "RAG_MLFLOW_PORT"),
+        Service(
+            "MLflow",
+            _mlflow(settings),
+            LOOPBACK,
+            settings.mlflow_port,
+            "RAG_MLFLOW_PORT",
+            {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # six idle processes of 240 MB
+        ),
         Service(
             "chat",
             [sys.executable, "-m", "rag_pipelines.cli", "serve"],
