@@ -112,24 +112,28 @@ class Settings(BaseSettings):
         description="Questions that every release is held to; default golden.yaml beside sources.",
     )
     models: ConfigFile = Field(
-        default=Path("models.yaml"), description="Variants that the model factory makes."
+        default=Path("models.yaml"),
+        description="Variants that the model factory makes (not used yet).",
     )
     embedder: ModelName = Field(default="onnx:minilm", description="Embedder by name.")
     generator: ModelName | None = Field(
         default=None,
         description="Generator by name; unset, the best that the machine has (see README).",
     )
-    captioner: ModelName | None = Field(default=None, description="Image captioner by name.")
-    reranker: ModelName | None = Field(default=None, description="Reranker by name.")
+    captioner: ModelName | None = Field(
+        default=None, description="Image captioner by name (not used yet)."
+    )
+    reranker: ModelName | None = Field(default=None, description="Reranker by name (not used yet).")
     history_url: Annotated[SecretStr, _with_scheme("sqlite", "mongodb", "mongodb+srv")] = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['home'] / 'history.db'}"),
-        description="Where conversations are kept: sqlite:///FILE or mongodb://….",
+        description="Where conversations are kept: sqlite:///FILE or mongodb://… (not used yet).",
     )
     history_ttl_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        default=None, description="Days until a conversation is deleted; unset, never."
+        default=None,
+        description="Days until a conversation is deleted; unset, never (not used yet).",
     )
     chroma_url: Url | None = Field(
-        default=None, description="Chroma server; unset, the embedded store."
+        default=None, description="Chroma server; unset, the embedded store (not used yet)."
     )
     keep_releases: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=3, description="Releases kept before the one that is served."
@@ -161,10 +165,14 @@ class Settings(BaseSettings):
         description="Key for openai: models.",
     )
     llama_cloud_api_key: SecretStr | None = Field(
-        default=None, validation_alias="LLAMA_CLOUD_API_KEY", description="Key for LlamaParse."
+        default=None,
+        validation_alias="LLAMA_CLOUD_API_KEY",
+        description="Key for LlamaParse (not used yet).",
     )
     llama_cloud_base_url: Url | None = Field(
-        default=None, validation_alias="LLAMA_CLOUD_BASE_URL", description="LlamaParse server."
+        default=None,
+        validation_alias="LLAMA_CLOUD_BASE_URL",
+        description="LlamaParse server (not used yet).",
     )
     hf_hub_offline: bool = Field(
         default=False,

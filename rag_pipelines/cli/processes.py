@@ -23,8 +23,10 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program to keep running. `variable` is the setting that moves its port, and
-    `environment` adds to this process's own."""
+    """A program to keep running.
+
+    `variable` is the setting that moves its port; `environment` adds to this process's own.
+    """
 
     name: str
     command: list[str]
