@@ -39,9 +39,3 @@ def progress_bars() -> Iterator[Tell]:
             bars.update(tasks[stage], completed=done, total=total)
 
         yield tell
-
-
-@contextmanager
-def labelled(tell: Tell, label: str) -> Iterator[Tell]:
-    """The same progress, its stages under a label."""
-    yield lambda stage, done, total: tell(f"{label}: {stage}", done, total)

@@ -15,10 +15,10 @@ def up() -> None:
     from rag_pipelines.lib.partitions import sync_sources
 
     project = Project(settings())
-    with instance_of(project.settings) as instance:
-        sync_sources(instance, project.sources)
     services = services_of(project.settings)
     require_free(services)
+    with instance_of(project.settings) as instance:
+        sync_sources(instance, project.sources)
     _say(services)
     raise typer.Exit(run_together(services))
 
