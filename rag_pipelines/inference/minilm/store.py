@@ -77,7 +77,6 @@ def open_session(model: bytes) -> "InferenceSession":
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     # Every length is another shape: a remembered memory plan for each would only grow.
     options.enable_mem_pattern = False
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
