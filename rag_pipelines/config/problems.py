@@ -82,8 +82,3 @@ def unknown(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"found an unknown name; allowed: {', '.join(names)}{hint}"
-
-
-def is_about_a_key(error: "ErrorDetails") -> bool:
-    """Whether the key itself is the mistake, because nobody reads it."""
-    return error["type"] == "extra_forbidden"
