@@ -81,12 +81,122 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentFile:
+    """One file that a source holds, and what became of it.
+
+    `document` is the SHA-256 of its bytes, in the blob store; `url` where it is: a crawled PDF's
+    own URL, `file:` and a path relative to `sources.yaml` for a file on disk. `problem` says why
+    it could not be read (empty where it could): `encrypted: …`, `damaged: …`, `too large: …`,
+    `timeout: …`, `memory: …`, `empty: …`, `type: …`. `parser` is `local` or `llama_parse`.
+    """
+
+    source: str
+    url: str
+    document: str
+    name: str
+    media_type: str
+    size: int
+    pages: int = 0
+    title: str = ""
+    parser: str = "local"
+    problem: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Element:
+    """One of Unstructured's elements: `kind` is the name of its class there.
+
+    `page` counts from 1; `box` is left, top, right, bottom in points from the top left corner of
+    the page as it is shown, which measures `page_width` by `page_height` points. `parent` is the
+    id of the heading above it, `depth` a heading's level from 0. `extractor` says what read the
+    text: `unstructured`, `pdfium`, `rapidocr`, `tesseract` or `llama_parse`. `html` is a table as
+    the file itself tells it, `image` a picture's SHA-256. Every page of a parsed file ends with a
+    `PageBreak`, so that a page without text is known as well. `note` tells a fallback.
+    """
+
+    id: str
+    source: str
+    document: str
+    url: str
+    title: str
+    media_type: str
+    kind: str
+    text: str
+    position: int
+    page: int | None = None
+    page_width: float = 0.0
+    page_height: float = 0.0
+    box: list[float] | None = None
+    parent: str = ""
+    depth: int | None = None
+    language: str = ""
+    extractor: str = "unstructured"
+    html: str = ""
+    image: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentTable:
+    """A table as clean HTML. `rows` is its grid of texts, spans repeated in every cell they cover.
+
+    `page` and `box` are where it begins; `pages` all pages that a table over a page break covers.
+    `engine` names what found it, `headers` counts the heading rows of the grid.
+    """
+
+    id: str
+    source: str
+    document: str
+    url: str
+    title: str
+    html: str
+    rows: list[list[str]]
+    page: int | None = None
+    pages: list[int] = field(default_factory=list[int])
+    box: list[float] | None = None
+    caption: str = ""
+    summary: str = ""
+    headers: int = 1
+    engine: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A picture of a document: `image` is the SHA-256 of its PNG, `ocr` the text inside it.
+
+    `description` is what `captioner`, a model by name, says of it; both are empty where none is
+    configured, and `problem` says why one that is configured gave nothing.
+    """
+
+    id: str
+    source: str
+    document: str
+    url: str
+    title: str
+    image: str
+    page: int | None = None
+    box: list[float] | None = None
+    caption: str = ""
+    ocr: str = ""
+    description: str = ""
+    captioner: str = ""
+    problem: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
     """A passage small enough for the embedder, with where it stands.
 
     `heading` is the path of headings above it, joined by ` > `; `text` stands verbatim, white
     space folded, in the page's text; `tokens` counts `embedded_text` in the embedder's tokens;
     `position` numbers the chunks of one document from 0; `page` is a document's page from 1.
+    `kind` is `page` for a web page's passage, `document`, `table` or `figure` for a file's;
+    `document` is the file's SHA-256, `box` as `Element.box`, `html` the table as it is shown,
+    `image` the picture's SHA-256, `entities` as `LABEL:name`, `elements` the ids of the elements
+    that the passage was made from.
     """
 
     id: str
@@ -101,6 +211,11 @@ class Chunk:
     language: str = ""
     page: int | None = None
     html: str = ""
+    document: str = ""
+    box: list[float] | None = None
+    image: str = ""
+    entities: list[str] = field(default_factory=list[str])
+    elements: list[str] = field(default_factory=list[str])
 
     @property
     def embedded_text(self) -> str:

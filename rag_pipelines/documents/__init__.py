@@ -1,0 +1,1 @@
+"""Files in, elements, tables and pictures out: PDFs and office documents."""
