@@ -24,22 +24,22 @@ def serve(requests: BinaryIO, replies: BinaryIO, seconds: int) -> None:
     from rag_pipelines.corpus.extract import extract
 
     extract(_WARMING)
-    _reply(replies, {"ready": True})
+    reply(replies, {"ready": True})
     while len(lengths := requests.read(REQUEST.size)) == REQUEST.size:
         header_length, body_length = REQUEST.unpack(lengths)
         header = json.loads(requests.read(header_length))
         body = requests.read(body_length)
-        _limit_processor(seconds)
+        limit_processor(seconds)
         try:
-            _reply(replies, asdict(extract(body, header["url"], header["charset"])))
+            reply(replies, asdict(extract(body, header["url"], header["charset"])))
         except MemoryError:
-            _reply(
+            reply(
                 replies,
                 {"failed": "memory", "detail": "the page needs more memory than a worker may have"},
             )
             return
         except Exception as error:
-            _reply(replies, {"failed": "error", "detail": f"{type(error).__name__}: {error}"[:500]})
+            reply(replies, {"failed": "error", "detail": f"{type(error).__name__}: {error}"[:500]})
 
 
 def limit_memory(size: int) -> None:
@@ -60,7 +60,7 @@ def die_with_parent(parent: int) -> None:
         sys.exit(0)
 
 
-def _limit_processor(seconds: int) -> None:
+def limit_processor(seconds: int) -> None:
     """Give the next page so many CPU seconds; the kernel ends the process at their end."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
@@ -70,7 +70,8 @@ def _limit_processor(seconds: int) -> None:
     )
 
 
-def _reply(replies: BinaryIO, answer: dict[str, object]) -> None:
+def reply(replies: BinaryIO, answer: dict[str, object]) -> None:
+    """Send one answer; text that is no Unicode is mended on its way."""
     encoded = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
     replies.write(REPLY.pack(len(encoded)) + encoded)
     replies.flush()
