@@ -31,6 +31,7 @@ from rag_pipelines.records import Progress
 from rag_pipelines.retrieval.index import Index, exact
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.rows import Filters
 
 _QUERIES = 200
 _QUERY_NOISE = 0.7
@@ -142,7 +143,9 @@ def _whole(retriever: Retriever, context: Context) -> dict[str, Any]:
     questions = questions_of(context, rows, _QUERIES)
     return {
         "whole": timed(questions, lambda q: retriever.search(q, _K)),
-        "whole_filtered": timed(questions, lambda q: retriever.search(q, _K, [FEW])),
+        "whole_filtered": timed(
+            questions, lambda q: retriever.search(q, _K, Filters(sources=[FEW]))
+        ),
     }
 
 
@@ -150,7 +153,9 @@ def _vectors(index: Index) -> dict[str, Any]:
     """Vectors through the index, with and without a filter that 1 % of the rows meet."""
     queries = list(_queries(index))
     found = timed(queries, lambda q: index.search(q, _K))
-    filtered = timed(queries, lambda q: index.search(q, _K, index.rows.among([FEW])))
+    filtered = timed(
+        queries, lambda q: index.search(q, _K, index.rows.among(Filters(sources=[FEW])))
+    )
     return {"search": found, "filtered": filtered}
 
 

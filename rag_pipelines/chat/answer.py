@@ -13,6 +13,7 @@ from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.grounding import abstention, extractive_answer, ground, relevant
 from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.rows import Filters
 
 PASSAGES = 6
 """How many passages an answer is written from, if they fit."""
@@ -26,8 +27,7 @@ class Question:
 
     text: str
     k: int = PASSAGES
-    sources: Sequence[str] = ()
-    path_prefix: str = ""
+    filters: Filters = field(default_factory=Filters)
     session_id: str = ""
 
 
@@ -79,9 +79,7 @@ def answer(question: Question, version: Version) -> Answer:
     and cites nothing. Where no sentence of the generator's is supported, the best supporting
     sentences of the passages stand in. Raises `ModelUnavailable` or `ModelError`.
     """
-    hits = version.retriever.search(
-        question.text, question.k, question.sources, question.path_prefix
-    )
+    hits = version.retriever.search(question.text, question.k, question.filters)
     if not relevant(question.text, hits):
         return _told(question, version, abstention(), None)
     if version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there

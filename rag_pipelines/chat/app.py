@@ -32,6 +32,7 @@ from rag_pipelines.chat.schemas import (
     SourceName,
     search_body,
 )
+from rag_pipelines.retrieval.rows import Filters
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -82,8 +83,7 @@ def _add_answers(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
         """Answer a question, with citations; or say that nothing relevant is indexed."""
         asked = Question(
             text=body.question,
-            sources=body.filters.source,
-            path_prefix=body.filters.path_prefix,
+            filters=body.filters.rows(),
             session_id=body.session_id or "",
         )
         with metrics.counted(), live.taken(body.release) as served:
@@ -99,7 +99,7 @@ def _add_answers(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
     ) -> SearchBody:
         """The passages nearest to a query, best first."""
         with live.taken() as served:
-            hits = served.version.retriever.search(q, k, source or ())
+            hits = served.version.retriever.search(q, k, Filters(sources=source or ()))
             return search_body(served.release.name, hits)
 
     @app.get("/api/release")

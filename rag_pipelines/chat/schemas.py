@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from rag_pipelines.records import Citation, Hit
+from rag_pipelines.retrieval import rows
 
 MAX_QUESTION = 4_000
 MAX_RESULTS = 50
@@ -37,6 +38,21 @@ class Filters(BaseModel):
     path_prefix: Annotated[Plain, Field(max_length=2_000)] = Field(
         default="", description="What the path of a cited page's URL begins with."
     )
+    language: Annotated[str, Field(pattern=r"^([A-Za-z]{2,3})?$")] = Field(
+        default="", description="ISO 639-1 code of the passages' language."
+    )
+    entity: Annotated[Plain, Field(max_length=200)] = Field(
+        default="", description="A name that the passages hold, such as Acme or ORG:Acme."
+    )
+
+    def rows(self) -> rows.Filters:
+        """As the retriever takes them."""
+        return rows.Filters(
+            sources=self.source,
+            path_prefix=self.path_prefix,
+            language=self.language,
+            entity=self.entity.strip(),
+        )
 
 
 class QuestionBody(BaseModel):

@@ -16,6 +16,7 @@ from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.lib.project import Project
 from rag_pipelines.records import Hit
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.settings import settings
 
 Sources = Annotated[list[str] | None, typer.Option("--source", help="Only from this source.")]
@@ -30,7 +31,7 @@ def ask(
     if not question.strip():
         raise UserError("The question is empty; say what you want to know.")
     with _served() as version:
-        said = answer(Question(text=question, sources=source or []), version)
+        said = answer(Question(text=question, filters=Filters(sources=source or ())), version)
     print_json(said) if as_json else _show_answer(said)
 
 
@@ -44,7 +45,7 @@ def search(
     if not query.strip():
         raise UserError("The query is empty; say what to look for.")
     with _served() as version:
-        hits = version.retriever.search(query, k, source or [])
+        hits = version.retriever.search(query, k, Filters(sources=source or ()))
         release = version.retriever.manifest.release
     print_json(search_body(release, hits).model_dump()) if as_json else _show_hits(hits)
 

@@ -137,7 +137,9 @@ def _citation(number: int, evidence: Evidence) -> Citation:
         page=chunk.page,
         quote=evidence.quote,
         chunk_id=chunk.id,
+        box=chunk.box,
         html=chunk.html or None,
+        image_url=f"/api/images/{chunk.image}" if chunk.image else None,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rag_pipelines.errors import EmbedderMismatch, ReleaseError
 from rag_pipelines.retrieval.durable import read_json, replace_json
 
-FORMAT = "1"
+FORMAT = "2"
 """Moves when the files of a release, or the settings of its indexes, change."""
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"v(\d{6,})-([0-9a-f]{12})")

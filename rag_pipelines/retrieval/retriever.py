@@ -4,7 +4,6 @@ Knows how the two indexes are asked and joined. Does not build them (`releases`)
 what was found answers the question (`grounding`), or know who asks.
 """
 
-from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from rag_pipelines.retrieval.fusion import fused
 from rag_pipelines.retrieval.index import Index, open_index
 from rag_pipelines.retrieval.lexical import LexicalIndex, top_rows
 from rag_pipelines.retrieval.manifest import Manifest
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.retrieval.writer import LEXICAL
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _DEPTH = 100
 """Candidates from each index; twice as many changed no figure by more than .002."""
 _BACKGROUND = 1024
 """Rows sampled to tell what cosine unrelated text has."""
+_EVERYTHING = Filters()
 
 
 class Retriever:
@@ -58,16 +59,11 @@ class Retriever:
         """The manifest of the release that answers."""
         return self._index.manifest
 
-    def search(
-        self, query: str, k: int = 10, sources: Collection[str] = (), path_prefix: str = ""
-    ) -> list[Hit]:
-        """The k best chunks, best first, of any of `sources` (all if empty).
-
-        `path_prefix` is what the path of a chunk's URL begins with.
-        """
+    def search(self, query: str, k: int = 10, filters: Filters = _EVERYTHING) -> list[Hit]:
+        """The k best chunks, best first, of those that the filters let through."""
         if not query.strip() or k <= 0:
             return []
-        allowed = self._index.rows.among(sources, path_prefix) if sources or path_prefix else None
+        allowed = self._index.rows.among(filters) if filters else None
         vector = self._embedder.encode([query])[0]
         words = self._lexical.scores(query)
         candidates = self._candidates(vector, words, max(k, _DEPTH), allowed)
@@ -113,23 +109,19 @@ class Retriever:
         """Give files and memory back. May be called twice."""
         self._index.close()
 
-    def as_langchain(
-        self, k: int = 10, sources: Sequence[str] = (), path_prefix: str = ""
-    ) -> "BaseRetriever":
+    def as_langchain(self, k: int = 10, filters: Filters = _EVERYTHING) -> "BaseRetriever":
         """The same search as a LangChain retriever; the chunk's fields are the metadata."""
-        return _langchain(self, k, sources, path_prefix)
+        return _langchain(self, k, filters)
 
 
-def _langchain(
-    retriever: Retriever, k: int, sources: Sequence[str], path_prefix: str
-) -> "BaseRetriever":
+def _langchain(retriever: Retriever, k: int, filters: Filters) -> "BaseRetriever":
     from langchain_core.retrievers import BaseRetriever
 
     class ReleaseRetriever(BaseRetriever):
         """Passages of a release, for LangChain's chains."""
 
         def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list["Document"]:
-            return [_document(hit) for hit in retriever.search(query, k, sources, path_prefix)]
+            return [_document(hit) for hit in retriever.search(query, k, filters)]
 
     return ReleaseRetriever()
 
@@ -144,6 +136,13 @@ def _document(hit: Hit) -> "Document":
         "title": chunk.title,
         "heading": chunk.heading,
         "page": chunk.page,
+        "box": chunk.box,
+        "kind": chunk.kind,
+        "html": chunk.html,
+        "document": chunk.document,
+        "image": chunk.image,
+        "language": chunk.language,
+        "entities": chunk.entities,
         "score": hit.score,
         "rank": hit.rank,
     }

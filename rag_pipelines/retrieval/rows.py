@@ -8,11 +8,11 @@ rows). Does not search, and does not know Chroma.
 # pyright: basic
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,10 @@ from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import Chunk, EmbeddedChunks, Progress
 from rag_pipelines.retrieval.durable import files_sha256
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 ROWS = "rows.arrow"
 VECTORS = "vectors.f32"
 _BATCH = 4096
 _FIELDS = tuple(field.name for field in fields(Chunk))
-_INTEGERS = ("tokens", "position", "page")
 
 Vectors = NDArray[np.float32]
 
@@ -47,16 +43,18 @@ def write_rows(
     """
     import pyarrow as pa
 
+    from rag_pipelines.storage.tables import schema_of, to_table
+
     done = 0
     with (
         (folder / VECTORS).open("wb") as vectors,
-        pa.ipc.new_file(folder / ROWS, _schema()) as table,
+        pa.ipc.new_file(folder / ROWS, schema_of(Chunk)) as table,
     ):
         for source in sorted(parts):
             part = parts[source]()
             _require(source, part, fingerprint, dimension)
             for chunks, block in _batches(part, frozenset(denied)):
-                table.write_batch(_record_batch(chunks))
+                table.write_table(to_table(chunks, Chunk))
                 vectors.write(block.tobytes())
                 done += len(chunks)
                 progress("rows", done, None)
@@ -80,18 +78,21 @@ def _batches(part: EmbeddedChunks, denied: frozenset[str]) -> Iterator[tuple[lis
         yield [part.chunks[i] for i in taken], np.ascontiguousarray(part.vectors[taken], np.float32)
 
 
-def _schema() -> "pa.Schema":
-    import pyarrow as pa
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which rows may answer; what is empty lets all through.
 
-    kinds = {name: pa.int64() if name in _INTEGERS else pa.string() for name in _FIELDS}
-    return pa.schema(list(kinds.items()))
+    `path_prefix` is what the path of the URL begins with (a file's path as well), `language` an
+    ISO 639-1 code, `entity` a name, or a label and a name as in `ORG:Acme`, whatever the case.
+    """
 
+    sources: Collection[str] = ()
+    path_prefix: str = ""
+    language: str = ""
+    entity: str = ""
 
-def _record_batch(chunks: Sequence[Chunk]) -> "pa.RecordBatch":
-    import pyarrow as pa
-
-    columns = {name: [getattr(chunk, name) for chunk in chunks] for name in _FIELDS}
-    return pa.record_batch(columns, schema=_schema())
+    def __bool__(self) -> bool:
+        return bool(self.sources or self.path_prefix or self.language or self.entity)
 
 
 class Rows(Sequence[Chunk]):
@@ -111,7 +112,9 @@ class Rows(Sequence[Chunk]):
                 f"{folder} has {self._table.num_rows} rows and {size} bytes of vectors, expected "
                 f"{rows} rows of {dimension} dimensions; build the release again."
             )
-        self._columns = [self._table.column(name) for name in _FIELDS]
+        # an older release lacks the fields that came later: they have their defaults
+        self._fields = [name for name in _FIELDS if name in self._table.column_names]
+        self._columns = [self._table.column(name) for name in self._fields]
         shape = (rows, dimension)
         self.vectors: Vectors = (
             np.memmap(folder / VECTORS, np.float32, "r", shape=shape)
@@ -130,7 +133,8 @@ class Rows(Sequence[Chunk]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         values: dict[str, Any] = {
-            name: column[index].as_py() for name, column in zip(_FIELDS, self._columns, strict=True)
+            name: column[index].as_py()
+            for name, column in zip(self._fields, self._columns, strict=True)
         }
         return Chunk(**values)
 
@@ -148,18 +152,23 @@ class Rows(Sequence[Chunk]):
         """Row of each chunk id."""
         return {key: row for row, key in enumerate(self.column("id"))}
 
-    def among(self, sources: Collection[str] = (), path_prefix: str = "") -> NDArray[np.bool_]:
-        """Mask of the rows of any of `sources` (all if empty) whose URL path starts so."""
+    def among(self, filters: Filters) -> NDArray[np.bool_]:
+        """Mask of the rows that the filters let through."""
         import pyarrow as pa
         import pyarrow.compute
 
         pc: Any = pyarrow.compute  # its functions are made at run time
         mask = np.ones(len(self), np.bool_)
-        if sources:
-            wanted = pa.array(list(sources), pa.string())
+        if filters.sources:
+            wanted = pa.array(list(filters.sources), pa.string())
             mask &= pc.is_in(self._table.column("source"), value_set=wanted).to_numpy()
-        if path_prefix:
-            mask &= pc.starts_with(self._paths, path_prefix).to_numpy()
+        if filters.path_prefix:
+            mask &= pc.starts_with(self._paths, filters.path_prefix).to_numpy()
+        if filters.language:
+            spoken = pc.utf8_lower(self._table.column("language"))
+            mask &= pc.equal(spoken, filters.language.lower()).to_numpy()
+        if filters.entity:
+            mask &= self._naming(filters.entity)
         return mask
 
     @cached_property
@@ -169,7 +178,24 @@ class Rows(Sequence[Chunk]):
 
         pc: Any = pyarrow.compute
         host = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*"
-        return pc.replace_substring_regex(self._table.column("url"), host, "")
+        files = pc.replace_substring_regex(self._table.column("url"), "^file:/*", "/")
+        return pc.replace_substring_regex(files, host, "")
+
+    def _naming(self, entity: str) -> NDArray[np.bool_]:
+        labelled, names, rows = self._entities
+        wanted = entity.casefold()
+        mask = np.zeros(len(self), np.bool_)
+        mask[rows[(labelled == wanted) | (names == wanted)]] = True
+        return mask
+
+    @cached_property
+    def _entities(self) -> tuple[NDArray[np.object_], NDArray[np.object_], NDArray[np.intp]]:
+        """Every entity of every row with its label and without, and the row that it stands in."""
+        said = self.column("entities") if "entities" in self._fields else []
+        found = [(text.casefold(), row) for row, texts in enumerate(said) for text in texts]
+        labelled = np.array([text for text, _ in found], np.object_)
+        names = np.array([text.partition(":")[2] for text, _ in found], np.object_)
+        return labelled, names, np.array([row for _, row in found], np.intp)
 
 
 def ids_sha256(ids: Collection[str]) -> str:

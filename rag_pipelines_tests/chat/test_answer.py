@@ -8,6 +8,7 @@ from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.retrieval.grounding import ABSTENTION
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines_tests.chat.editions import QUESTION, Echo
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
@@ -77,13 +78,14 @@ def test_without_a_model_the_passages_own_sentences_answer(version: Version, ech
 
 
 def test_filters_keep_to_sources_and_paths(version: Version):
-    told = answer(Question(text=QUESTION, sources=["appendix"]), version)
+    told = answer(Question(text=QUESTION, filters=Filters(sources=["appendix"])), version)
     assert {citation.url for citation in told.citations} == {
         "http://127.0.0.1/appendix/warranty.html"
     }
-    told = answer(Question(text=QUESTION, path_prefix="/handbook/"), version)
+    told = answer(Question(text=QUESTION, filters=Filters(path_prefix="/handbook/")), version)
     assert all("/handbook/" in citation.url for citation in told.citations)
-    assert answer(Question(text=QUESTION, sources=["no such"]), version).abstained
+    nowhere = Question(text=QUESTION, filters=Filters(sources=["no such"]))
+    assert answer(nowhere, version).abstained
 
 
 def test_a_model_that_fails_is_no_answer(version: Version, echo: Echo):

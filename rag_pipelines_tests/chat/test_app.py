@@ -126,7 +126,7 @@ def test_filters_reach_the_search(client: httpx.Client):
         (b'{"question": "a", "session_id": {"$ne": 1}}', "session_id"),
         (b'{"question": "a", "user_id": "\\u0000"}', "user_id"),
         (b'{"question": "a", "release": "../v000001-0123456789ab"}', "release"),
-        (b'{"question": "a", "filters": {"entity": "x"}}', "entity"),
+        (b'{"question": "a", "filters": {"author": "x"}}', "author"),
         (b'{"question": "a", "filters": {"source": "x"}}', "source"),
         (b"[]", "body"),
         (b"not json", "body"),

@@ -1,11 +1,12 @@
 """Chunks and hits made by hand, where a test is about one passage."""
 
 from hashlib import sha256
+from typing import Any
 
 from rag_pipelines.records import Chunk, Hit
 
 
-def passage(text: str, url: str = "http://127.0.0.1/a.html", title: str = "", **more: str) -> Chunk:
+def passage(text: str, url: str = "http://127.0.0.1/a.html", title: str = "", **more: Any) -> Chunk:
     key = sha256(f"{url}{text}".encode()).hexdigest()[:32]
     return Chunk(
         id=key, source="site", url=url, title=title, heading="", text=text, tokens=1, **more
@@ -13,6 +14,6 @@ def passage(text: str, url: str = "http://127.0.0.1/a.html", title: str = "", **
 
 
 def hit(
-    text: str, rank: int = 1, similarity: float = 0.8, coverage: float = 1.0, **more: str
+    text: str, rank: int = 1, similarity: float = 0.8, coverage: float = 1.0, **more: Any
 ) -> Hit:
     return Hit(passage(text, **more), 1.0 / rank, rank, similarity, coverage)

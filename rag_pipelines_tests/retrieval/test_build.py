@@ -10,6 +10,7 @@ from rag_pipelines.records import EmbeddedChunks
 from rag_pipelines.retrieval.index import open_index
 from rag_pipelines.retrieval.manifest import expected_digest
 from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.retrieval.writer import indexes_sha256
 from rag_pipelines_tests.retrieval.corpus import (
     SPEC,
@@ -145,12 +146,12 @@ def test_a_search_among_some_rows_is_exact_and_finds_only_those(releases: Releas
     chunks = [*first(40), *(chunk(n, source="blog") for n in range(40))]
     index = open_index(build(releases, chunks).path)
     query = TopicEmbedder().encode(["warranty passage"])[0]
-    blog = index.search(query, 5, index.rows.among(["blog"]))
+    blog = index.search(query, 5, index.rows.among(Filters(sources=["blog"])))
     assert [index.chunk(row).source for row, _ in blog] == ["blog"] * 5
-    jobs = index.search(query, 50, index.rows.among(path_prefix="/jobs/"))
+    jobs = index.search(query, 50, index.rows.among(Filters(path_prefix="/jobs/")))
     assert {index.chunk(row).title for row, _ in jobs} == {"Jobs"}
     assert len(jobs) == 10
-    everything = index.search(query, 10, index.rows.among())
+    everything = index.search(query, 10, index.rows.among(Filters()))
     assert [s for _, s in everything] == pytest.approx(
         [s for _, s in index.search(query, 10)], abs=1e-5
     )

@@ -17,6 +17,7 @@ from rag_pipelines.retrieval.index import Index, exact, open_index
 from rag_pipelines.retrieval.manifest import IndexSpec, Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 pytestmark = pytest.mark.slow
@@ -111,7 +112,7 @@ def test_a_filter_that_one_row_in_a_hundred_passes_loses_none_of_them(
 ):
     with opened(release) as index:
         sources = np.array(index.rows.column("source"))
-        allowed = index.rows.among(["rare"])
+        allowed = index.rows.among(Filters(sources=["rare"]))
         assert allowed.sum() == RARE
         for query in queries:
             scores = np.where(sources == "rare", index.rows.vectors @ query, -2)
@@ -122,10 +123,10 @@ def test_a_filter_that_one_row_in_a_hundred_passes_loses_none_of_them(
 def test_a_search_in_one_source_or_below_one_path_answers_from_there_alone(retriever: Retriever):
     for number in range(0, CLUSTERS, 25):
         question = f"what does cluster {number} say"
-        rare = retriever.search(question, K, sources=["rare"])
+        rare = retriever.search(question, K, Filters(sources=["rare"]))
         assert len(rare) == K
         assert {hit.chunk.source for hit in rare} == {"rare"}
-        below = retriever.search(question, 100, path_prefix=f"/site/cluster-{number}/")
+        below = retriever.search(question, 100, Filters(path_prefix=f"/site/cluster-{number}/"))
         per_cluster = sum(n % CLUSTERS == number for n in range(ROWS - RARE))
         assert len(below) == per_cluster
         assert all(f"/site/cluster-{number}/" in hit.chunk.url for hit in below)

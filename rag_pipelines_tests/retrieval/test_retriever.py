@@ -10,6 +10,7 @@ from rag_pipelines.records import EmbeddedChunks
 from rag_pipelines.retrieval.manifest import IndexSpec
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines_tests.retrieval.conftest import ADDRESS
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 from rag_pipelines_tests.retrieval.passage import passage
@@ -65,13 +66,13 @@ def test_odd_queries_are_answered(site: Retriever, query: str):
 
 
 def test_a_path_prefix_keeps_to_its_pages(site: Retriever):
-    hits = site.search("warranty", 10, path_prefix="/battery")
+    hits = site.search("warranty", 10, Filters(path_prefix="/battery"))
     assert {hit.chunk.url for hit in hits} == {f"{ADDRESS}/battery.html"}
 
 
 def test_a_source_filter_keeps_to_its_source(site: Retriever):
-    assert site.search("warranty", 10, sources=["probe"])
-    assert site.search("warranty", 10, sources=["elsewhere"]) == []
+    assert site.search("warranty", 10, Filters(sources=["probe"]))
+    assert site.search("warranty", 10, Filters(sources=["elsewhere"])) == []
 
 
 def test_many_threads_get_what_one_gets(site: Retriever):
