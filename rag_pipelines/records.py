@@ -164,9 +164,11 @@ class DocumentTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A picture of a document: `image` is the SHA-256 of its PNG, `ocr` the text inside it.
+    """A picture of a document: `image` is the SHA-256 of its PNG.
 
-    `description` is what `captioner`, a model by name, says of it; both are empty where none is
+    `text` is what the file itself says inside a drawing, `ocr` what was read from a picture. A
+    document that was looked at and has no picture is one row without `image`, so that it is known
+    as well; `problem` says there why its pictures could not be read. `description` is what `captioner`, a model by name, says of it; both are empty where none is
     configured, and `problem` says why one that is configured gave nothing.
     """
 
@@ -179,6 +181,7 @@ class Figure:
     page: int | None = None
     box: list[float] | None = None
     caption: str = ""
+    text: str = ""
     ocr: str = ""
     description: str = ""
     captioner: str = ""
