@@ -5,13 +5,14 @@ disk would refuse later. Does not crawl, load or cut anything.
 """
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     JsonValue,
+    PrivateAttr,
     Strict,
     ValidationInfo,
     field_validator,
@@ -19,9 +20,13 @@ from pydantic import (
 )
 
 from rag_pipelines.config.fields import (
+    ENTITY_MODEL,
     ClassPath,
     Count,
     Cron,
+    DocumentUrl,
+    EntityModel,
+    FileGlob,
     Glob,
     PrivateHost,
     Said,
@@ -107,6 +112,52 @@ class Loader(_Entry):
         return {name: _resolved(value, base) for name, value in args.items()}
 
 
+class Documents(_Entry):
+    """Files of this machine, how they are read, and the budgets of reading one."""
+
+    paths: Annotated[tuple[FileGlob, ...], Field(min_length=1, max_length=1000)] = Field(
+        description="Files and globs (**, *, ?), relative to the file."
+    )
+    parser: Literal["local", "llama_parse"] = Field(
+        default="local", description="local, or llama_parse: the cloud service, which sees them."
+    )
+    tier: Literal["fast", "cost_effective", "agentic", "agentic_plus"] = Field(
+        default="cost_effective", description="Tier of llama_parse; it sets the cost of a page."
+    )
+    ocr: Literal["auto", "never"] = Field(
+        default="auto", description="auto reads pages that are only an image; never leaves them."
+    )
+    max_files: Count = Field(default=10_000, description="Files kept.")
+    max_file_bytes: Count = Field(default=200_000_000, description="Bytes of one file.")
+    max_pages: Count = Field(default=2_000, description="Pages of one file.")
+    max_seconds: Annotated[Seconds, Field(gt=0)] = Field(
+        default=600.0, description="Seconds that reading one file may take."
+    )
+    max_memory_bytes: Annotated[int, Strict(), Field(ge=256_000_000, le=10**12)] = Field(
+        default=3_000_000_000, description="Address space that reading one file may take."
+    )
+    _base: Path = PrivateAttr(default=Path())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep where the file lies that the globs are relative to."""
+        self._base = cast("dict[str, Path]", context or {}).get("base", Path())
+
+    @property
+    def base(self) -> Path:
+        """Folder of `sources.yaml`: globs are relative to it, and so are `file:` URLs."""
+        return self._base
+
+
+class Enrichment(_Entry):
+    """What is found out about passages beyond their text, for filters to use."""
+
+    entities: EntityModel | None = Field(
+        default=None,
+        description="Named entities: true, false or a spaCy pipeline by name; true for "
+        "documents unless said, false for the rest (about 0.1 CPU seconds a page).",
+    )
+
+
 class Chunking(_Entry):
     """How pages are cut."""
 
@@ -122,14 +173,19 @@ class Source(_Entry):
     """One entry of `sources.yaml`: where its pages come from, when, and how they are cut."""
 
     website: Website | None = Field(default=None, description="A site to crawl.")
+    documents: Documents | None = Field(default=None, description="Files of this machine.")
     loader: Loader | None = Field(default=None, description="A LangChain document loader.")
     schedule: Cron | None = Field(default=None, description="When it is refreshed: a cron line.")
     chunking: Chunking = Field(default_factory=Chunking, description="How its pages are cut.")
+    enrichment: Enrichment = Field(
+        default_factory=Enrichment, description="What is found out about its passages."
+    )
     shrink_limit: Share = Field(
-        default=0.5, description="Share of pages that may be gone before the refresh is blocked."
+        default=0.5,
+        description="Share of pages, or of files, that may be gone before the refresh is blocked.",
     )
 
-    @field_validator("website", "loader", mode="before")
+    @field_validator("website", "documents", "loader", mode="before")
     @classmethod
     def _not_blank(cls, value: object) -> object:
         if value is None:
@@ -138,14 +194,24 @@ class Source(_Entry):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.website is None) == (self.loader is None):
-            raise ValueError("exactly one of website and loader")
+        if sum(kind is not None for kind in (self.website, self.documents, self.loader)) != 1:
+            raise ValueError("exactly one of website, documents and loader")
         return self
 
     @property
-    def kind(self) -> str:
-        """`website` or `loader`."""
+    def kind(self) -> Literal["website", "documents", "loader"]:
+        """Which of the three it is."""
+        if self.documents:
+            return "documents"
         return "website" if self.website else "loader"
+
+    @property
+    def entity_model(self) -> str:
+        """The spaCy pipeline that finds named entities; empty where none is to."""
+        chosen = self.enrichment.entities
+        if chosen is None:
+            return ENTITY_MODEL if self.documents else ""
+        return chosen
 
 
 class _SourcesFile(_Entry):
@@ -153,9 +219,14 @@ class _SourcesFile(_Entry):
 
 
 class Expected(_Entry):
-    """A page that must be found, with words that must stand in what was found of it."""
+    """A page or a file that must be found, with words that must stand in what was found of it."""
 
-    url: WebUrl
+    url: DocumentUrl = Field(
+        description="The page's address, or file: and a path relative to sources.yaml."
+    )
+    page: Annotated[int, Strict(), Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Page of the file, from 1, on which it must be found."
+    )
     quote: Annotated[str, Field(max_length=2000)] = Field(
         default="", description="Words of the page; without them the URL alone is enough."
     )

@@ -10,6 +10,8 @@ from rag_pipelines.sources import GoldenQuestion, load_golden
 GOOD = """\
 - question: How long is the warranty?
   expect: [{url: https://example.org/docs/warranty, quote: "three years"}]
+- question: How many were sold in May?
+  expect: [{url: "file:reports/Q1 sales.pdf", page: 3, quote: "1,204"}]
 - question: Who won the 1998 election?
   answerable: false
 """
@@ -22,9 +24,11 @@ def load(tmp_path: Path, text: str) -> list[GoldenQuestion]:
 
 
 def test_the_documented_file_is_read(tmp_path: Path):
-    warranty, election = load(tmp_path, GOOD)
+    warranty, sales, election = load(tmp_path, GOOD)
     assert warranty.expect[0].url == "https://example.org/docs/warranty"
     assert warranty.expect[0].quote == "three years"
+    assert warranty.expect[0].page is None
+    assert (sales.expect[0].url, sales.expect[0].page) == ("file:reports/Q1 sales.pdf", 3)
     assert (warranty.answerable, election.answerable) == (True, False)
 
 
@@ -59,6 +63,9 @@ def test_a_named_file_must_exist(tmp_path: Path):
         ("- question: Why?\n  chunk: x\n", ":2: 0.chunk: found an unknown name"),
         ("- question: Why?\n  expect: [{quote: x}]\n", ":2: 0.expect.0.url: found nothing"),
         ("- question: Why?\n  expect: [{url: x}]\n", ":2: 0.expect.0.url: found 'x'"),
+        ("- question: Why?\n  expect: [{url: 'file:'}]\n", ":2: 0.expect.0.url: found 'file:'"),
+        ("- question: Why?\n  expect: [{url: 'file:///a'}]\n", "file: and a path relative to"),
+        ("- question: Why?\n  expect: [{url: 'file:a', page: 0}]\n", "page: found 0; allowed: "),
         (
             "- question: Why?\n  answerable: false\n  expect: [{url: https://x.org/}]",
             "allowed: no expect where answerable is false",

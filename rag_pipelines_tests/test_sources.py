@@ -16,6 +16,8 @@ sources:
     schedule: "0 3 * * *"
     chunking: {strategy: by_title, max_tokens: 256}
     shrink_limit: 0.5
+  reports:
+    documents: {paths: ["data/reports/**/*.pdf"], parser: local}
   wiki:
     loader: {class: langchain_community.document_loaders.WikipediaLoader, args: {query: pond}}
 """
@@ -40,18 +42,25 @@ def website(field: str) -> str:
     return f"sources:\n  a:\n    website:\n      start_urls: [https://x.org/]\n      {field}\n"
 
 
+def documents(field: str = "ocr: auto") -> str:
+    return f"sources:\n  a:\n    documents:\n      paths: [reports/**/*.pdf]\n      {field}\n"
+
+
 def test_the_documented_file_is_read(tmp_path: Path):
     sources = load(tmp_path, GOOD)
-    assert list(sources) == ["handbook", "wiki"]
-    handbook, wiki = sources.values()
+    assert list(sources) == ["handbook", "reports", "wiki"]
+    handbook, reports, wiki = sources.values()
     assert handbook.website is not None
     assert handbook.website.start_urls == ("https://example.org/docs/",)
     assert (handbook.website.max_depth, handbook.website.max_pages) == (3, 2000)
     assert handbook.website.include == ("/docs/**",)
     assert (handbook.schedule, handbook.shrink_limit) == ("0 3 * * *", 0.5)
+    assert reports.documents is not None
+    assert reports.documents.paths == ("data/reports/**/*.pdf",)
+    assert (reports.documents.parser, reports.documents.ocr) == ("local", "auto")
     assert wiki.loader is not None
     assert wiki.loader.class_path.endswith("WikipediaLoader")
-    assert (handbook.kind, wiki.kind) == ("website", "loader")
+    assert (handbook.kind, reports.kind, wiki.kind) == ("website", "documents", "loader")
 
 
 def test_the_example_is_read():
@@ -75,7 +84,7 @@ def test_a_named_file_must_exist(tmp_path: Path):
         ("- a\n", 1, "the file: found a list; allowed: a mapping"),
         ("sources:\n", 1, "sources: found nothing; allowed: a mapping"),
         ("source: {}\n", 1, "source: found an unknown name; allowed: sources; did you mean"),
-        ("sources:\n  a: {}\n", 2, "sources.a: found {}; allowed: exactly one of website and"),
+        ("sources:\n  a: {}\n", 2, "sources.a: found {}; allowed: exactly one of website, d"),
         ("sources:\n  a:\n    website:\n", 3, "a.website: found nothing; allowed: a mapping"),
         ("sources:\n  a:\n    website: {}\n", 3, "start_urls: found nothing; allowed: a value"),
         (website("max_dept: 3"), 5, "did you mean max_depth?"),
@@ -103,6 +112,14 @@ def test_a_named_file_must_exist(tmp_path: Path):
         (website("allow_private_hosts: [169.254.169.254]"), 5, "not link-local"),
         (website("allow_private_hosts: ['[fe80::1]:80']"), 5, "not link-local"),
         (website('contact: "a\\nb"'), 5, "contact: found "),
+        ("sources:\n  a:\n    documents: {}\n", 3, "paths: found nothing; allowed: a value"),
+        (documents("parser: docling"), 5, "found 'docling'; allowed: 'local' or 'llama_parse'"),
+        (documents("ocr: true"), 5, "found true; allowed: 'auto' or 'never'"),
+        (documents("max_pages: 0"), 5, "found 0; allowed: greater than 0"),
+        (documents("path: x.pdf"), 5, "found an unknown name; allowed: max_file_bytes, "),
+        (documents().replace("reports/**/*.pdf", "''"), 4, "paths.0: found ''; allowed: "),
+        (documents().replace("reports", "https://x.org"), 4, "allowed: a file or a pattern"),
+        (documents().replace("[reports/**/*.pdf]", "[]"), 4, "paths: found []; allowed: "),
     ],
 )
 def test_a_mistake_is_told_by_line_place_and_remedy(
@@ -152,9 +169,42 @@ def test_a_schedule_that_would_never_fire_is_refused(tmp_path: Path, cron: str):
     assert mistakes(tmp_path, text)[0].startswith("6: sources.a.schedule: found ")
 
 
-def test_website_and_loader_together_are_refused(tmp_path: Path):
-    text = website("max_depth: 1") + "    loader: {class: a.B}\n"
-    assert "allowed: exactly one of website and loader" in mistakes(tmp_path, text)[0]
+@pytest.mark.parametrize("second", ["loader: {class: a.B}", "documents: {paths: [a.pdf]}"])
+def test_two_kinds_together_are_refused(tmp_path: Path, second: str):
+    text = website("max_depth: 1") + f"    {second}\n"
+    assert "allowed: exactly one of website, documents and loader" in mistakes(tmp_path, text)[0]
+
+
+def test_documents_know_the_folder_of_the_file(tmp_path: Path):
+    found = load(tmp_path, documents())["a"].documents
+    assert found is not None
+    assert found.base == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("said", "of_documents", "of_website"),
+    [
+        ("{}", "en_core_web_sm", ""),
+        ("{entities: true}", "en_core_web_sm", "en_core_web_sm"),
+        ("{entities: false}", "", ""),
+        ("{entities: de_core_news_sm}", "de_core_news_sm", "de_core_news_sm"),
+    ],
+)
+def test_entities_are_found_in_documents_unless_said_and_elsewhere_where_said(
+    tmp_path: Path, said: str, of_documents: str, of_website: str
+):
+    def model(entry: str) -> str:
+        return load(tmp_path, entry + f"    enrichment: {said}\n")["a"].entity_model
+
+    assert model(documents()) == of_documents
+    assert model(website("max_depth: 1")) == of_website
+
+
+@pytest.mark.parametrize("value", ["3", "''", "./model", "[true]"])
+def test_a_pipeline_for_entities_is_named_and_no_path(tmp_path: Path, value: str):
+    told = mistakes(tmp_path, documents() + f"    enrichment: {{entities: {value}}}\n")
+    assert told[0].startswith("6: sources.a.enrichment.entities: found ")
+    assert "allowed: true, false, or a spaCy pipeline by name" in told[0]
 
 
 @pytest.mark.parametrize("path", ["B", "a b.C", "os.system('x')", "a..B", ".B", "a.B."])

@@ -6,12 +6,15 @@ from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
+ENTITY_MODEL: Final = "en_core_web_sm"
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _CLASS_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_-]+)*\.?")
 _WILDCARD = re.compile(r"\*+|\?|\[")
+_MODEL = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_FILE = "file:"
 _MAX_WILDCARDS: Final = 10
 _POLITE_DELAY: Final = 0.25
 
@@ -54,6 +57,33 @@ def _glob(value: str) -> str:
         raise ValueError("a pattern whose [ and ] come in pairs")
     if len(_WILDCARD.findall(value)) > _MAX_WILDCARDS:
         raise ValueError(f"at most {_MAX_WILDCARDS} wildcards in one pattern")
+    return value
+
+
+def _file_glob(value: str) -> str:
+    if not value.strip() or not value.isprintable() or "://" in value or "***" in value:
+        raise ValueError("a file or a pattern of files, such as data/reports/**/*.pdf")
+    if len(_WILDCARD.findall(value)) > _MAX_WILDCARDS:
+        raise ValueError(f"at most {_MAX_WILDCARDS} wildcards in one pattern")
+    return value
+
+
+def _document_url(value: str) -> str:
+    """A page's address, or `file:` and the path of a file relative to `sources.yaml`."""
+    path = value.removeprefix(_FILE)
+    if path == value:
+        return _web_url(value)
+    if not path.strip() or not path.isprintable() or path.startswith("//"):
+        raise ValueError("file: and a path relative to sources.yaml, such as file:reports/q1.pdf")
+    return value
+
+
+def _entity_model(value: object) -> object:
+    """`true` is the small English pipeline, `false` none at all."""
+    if isinstance(value, bool):
+        return ENTITY_MODEL if value else ""
+    if not isinstance(value, str) or not _MODEL.fullmatch(value):
+        raise ValueError(f"true, false, or a spaCy pipeline by name such as {ENTITY_MODEL}")
     return value
 
 
@@ -131,6 +161,9 @@ def default_delay(data: Mapping[str, Any]) -> float:
 SourceName = Annotated[str, AfterValidator(_source_name)]
 WebUrl = Annotated[str, Field(max_length=2000), AfterValidator(_web_url)]
 Glob = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_glob)]
+FileGlob = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_file_glob)]
+DocumentUrl = Annotated[str, Field(max_length=2000), AfterValidator(_document_url)]
+EntityModel = Annotated[str, Field(max_length=100), BeforeValidator(_entity_model)]
 PrivateHost = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_private_host)]
 Cron = Annotated[str, Field(max_length=200), AfterValidator(_cron)]
 ClassPath = Annotated[str, Field(max_length=300), AfterValidator(_class_path)]

@@ -38,8 +38,9 @@ def golden_recall(
 ) -> GoldenReport:
     """Ask every question. An answerable one passes when each expected quote is found.
 
-    A quote is found where the chunks of its URL among the k best have it, white space and case
-    folded. One that is not answerable passes when nothing relevant is found.
+    A quote is found where the chunks of its URL, and page where one is named, among the k best
+    have it, white space and case folded. One that is not answerable passes when nothing relevant
+    is found.
     """
     failures: list[GoldenFailure] = []
     for question in questions:
@@ -63,12 +64,16 @@ def failure(question: GoldenQuestion, hits: Sequence[Hit]) -> str:
 
 def _missing(expected: Expected, hits: Sequence[Hit]) -> str:
     url = str(expected.url)
-    found = sorted(
+    of_url = sorted(
         (hit.chunk for hit in hits if same_page(hit.chunk.url, url)), key=lambda c: c.position
     )
-    if not found:
+    if not of_url:
         best = f"; the best hit is {hits[0].chunk.url}" if hits else ""
         return f"{url} is not among the {len(hits)} best{best}"
+    found = [chunk for chunk in of_url if expected.page in (None, chunk.page)]
+    if not found:
+        pages = ", ".join(sorted({str(chunk.page) for chunk in of_url}))
+        return f"{url} was found on page {pages}, not on page {expected.page}"
     texts = [chunk.text for chunk in found]
     quote = folded(expected.quote)
     if any(quote in folded(text) for text in (*texts, " ".join(texts))):
@@ -77,7 +82,9 @@ def _missing(expected: Expected, hits: Sequence[Hit]) -> str:
 
 
 def same_page(one: str, other: str) -> bool:
-    """Whether two URLs are one page: fragments and a closing slash aside."""
+    """Whether two URLs are one page: fragments and a closing slash aside, a file's name whole."""
+    if one.startswith("file:"):
+        return one == other
     return one.partition("#")[0].rstrip("/") == other.partition("#")[0].rstrip("/")
 
 

@@ -20,6 +20,7 @@ LOADERS: list[tuple[str, Callable[[Path], object]]] = [
 WORDS = st.sampled_from(
     [
         *("sources", "website", "loader", "class", "args", "start_urls", "schedule", "chunking"),
+        *("documents", "paths", "parser", "ocr", "enrichment", "entities", "page", "file:a.pdf"),
         *("question", "expect", "url", "quote", "answerable", "max_pages", "include", "delay"),
         *("https://example.org/", "0 3 * * *", "/docs/**", "10.0.0.0/8", "[::1]:80", "<<", "é"),
     ]
