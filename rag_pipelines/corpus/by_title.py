@@ -48,7 +48,10 @@ class PageCutter:
 
     def cut(self) -> list[Span]:
         """The page's passages in order, without the headings that they are embedded with."""
-        spans = self._section(0, len(self.parts)) if self.parts else []
+        return self.bare(self._section(0, len(self.parts)) if self.parts else [])
+
+    def bare(self, spans: Sequence[Span]) -> list[Span]:
+        """The spans without the headings that they are embedded with."""
         return [replace(span, start=self._bare_start(span)) for span in spans]
 
     def tokens(self, span: Span) -> int:
@@ -79,7 +82,7 @@ class PageCutter:
             return [whole]
         bounds = self._subsections(first, last)
         if len(bounds) == 1:
-            return self._packed(self.parts[first:last])
+            return self.packed(self.parts[first:last])
         pieces: list[Span] = []
         for begin, end in bounds:
             pieces += self._section(begin, end)
@@ -97,9 +100,9 @@ class PageCutter:
         inner = [at for at in headings if level_of(self.text, self.parts[at]) == highest]
         return list(zip([first, *inner], [*inner, last], strict=True))
 
-    def _packed(self, parts: Sequence[Part]) -> list[Span]:
+    def packed(self, parts: Sequence[Part]) -> list[Span]:
         """Consecutive parts in as few passages as fit, and those as even as can be."""
-        units = self._glued([unit for part in parts for unit in self._fitting(part, 0)])
+        units = self.glued([unit for part in parts for unit in self.fitting(part, 0)])
         few = len(self._joined(units, self.limit))
         low, high = 1, self.limit
         while low < high:
@@ -110,8 +113,8 @@ class PageCutter:
                 low = middle + 1
         return self._joined(units, high)
 
-    def _fitting(self, part: Part, depth: int) -> Iterator[Part]:
-        """The part, or what it must be cut into to fit."""
+    def fitting(self, part: Part, depth: int) -> Iterator[Part]:
+        """The part, or what it must be cut into to fit; `depth` counts the cuts made so far."""
         if self.cost(_over([part])) <= self.limit:
             yield part
             return
@@ -121,7 +124,7 @@ class PageCutter:
             yield from self._hewn(part)
             return
         for piece in pieces:
-            yield from self._fitting(piece, depth + 1)
+            yield from self.fitting(piece, depth + 1)
 
     def _hewn(self, part: Part) -> Iterator[Part]:
         """A word too long for the limit, cut between tokens and at so many characters."""
@@ -139,14 +142,14 @@ class PageCutter:
             yield replace(part, start=start, end=end)
             start = end
 
-    def _glued(self, parts: Sequence[Part]) -> list[Span]:
+    def glued(self, parts: Sequence[Part]) -> list[Span]:
         """Headings, captions and lines that end in a colon, each with what it announces."""
         spans: list[Span] = []
         announced = False
         for part, following in zip(parts, [*parts[1:], None], strict=True):
             span = _over([part])
-            if announced and self.cost(_join(spans[-1], span)) <= self.limit:
-                spans[-1] = _join(spans[-1], span)
+            if announced and self.cost(join(spans[-1], span)) <= self.limit:
+                spans[-1] = join(spans[-1], span)
             else:
                 spans.append(span)
             announced = following is not None and self._announces(part, following)
@@ -164,7 +167,7 @@ class PageCutter:
         """Neighbours that fit together as one, first come first served."""
         joined: list[Span] = list(spans[:1])
         for span in spans[1:]:
-            both = _join(joined[-1], span)
+            both = join(joined[-1], span)
             if self.cost(both) <= limit:
                 joined[-1] = both
             else:
@@ -172,7 +175,8 @@ class PageCutter:
         return joined
 
 
-def _join(first: Span, second: Span) -> Span:
+def join(first: Span, second: Span) -> Span:
+    """Two neighbours as one, under the headings that both have."""
     path = _shared(first.path, second.path)
     return replace(first, end=second.end, path=path)
 

@@ -5,19 +5,21 @@ come from, how chunks are embedded, or that Dagster exists.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rag_pipelines.corpus.by_title import PageCutter
+from rag_pipelines.corpus.by_page import cut_by_page
+from rag_pipelines.corpus.by_similarity import cut_by_similarity
+from rag_pipelines.corpus.by_title import PageCutter, Span
 from rag_pipelines.corpus.fingerprint import digest_of
 from rag_pipelines.corpus.headers import Headers
 from rag_pipelines.errors import ConfigError
-from rag_pipelines.inference.protocols import Tokenizer
+from rag_pipelines.inference.protocols import Embedder, Tokenizer
 from rag_pipelines.records import Chunk, Page
 from rag_pipelines.sources import Chunking
 
-_BY_TITLE_VERSION = "by_title-1"
+_VERSIONS = {"by_title": "by_title-1", "by_page": "by_page-1", "by_similarity": "by_similarity-1"}
 _PROBES: tuple[str, ...] = (
     "a",
     "bc",
@@ -32,12 +34,13 @@ _PROBES: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A cut of a page: `tokens` counts title, heading and text together."""
+    """A cut of a page, which it begins at `start`: `tokens` counts title, heading and text."""
 
     title: str
     heading: str
     text: str
     tokens: int
+    start: int
 
     @property
     def embedded_text(self) -> str:
@@ -50,67 +53,89 @@ class Splitter(Protocol):
 
     fingerprint: str
     """Digest of the algorithm, its settings and its tokenizer; part of every chunk id."""
+    tokenizer: Tokenizer
+    limit: int
+    """Most tokens that a passage may have with its title and heading."""
 
-    def split(self, page: Page) -> Iterable[Passage]:
-        """The page's passages in order, none of them empty."""
+    def split(self, page: Page, breaks: Sequence[int] = ()) -> Iterable[Passage]:
+        """The page's passages in order, none of them empty.
+
+        `breaks` are offsets of the text at which a printed page begins.
+        """
         ...
 
 
-class ByTitle:
-    """Cuts at Markdown headings, then at paragraphs, items and sentences; joins what is small."""
+Cut = Callable[[PageCutter, Sequence[int]], list[Span]]
+"""A strategy: the spans to cut a text into, given where its printed pages begin."""
 
-    def __init__(self, tokenizer: Tokenizer, limit: int) -> None:
-        self._tokenizer = tokenizer
-        self._limit = limit
+
+class Strategy:
+    """Cuts as a strategy says, each passage within the limit by the tokenizer's own count."""
+
+    def __init__(self, cut: Cut, tokenizer: Tokenizer, limit: int, version: Sequence[str]) -> None:
+        """`version` names the strategy, and all that its cuts depend on but these arguments."""
+        self.tokenizer = tokenizer
+        self.limit = limit
+        self._cut_spans = cut
         self._adds_up = _adds_up(tokenizer)
-        self.fingerprint = digest_of(_BY_TITLE_VERSION, str(limit), tokenizer.fingerprint)
+        name, *rest = version
+        self.fingerprint = digest_of(name, str(limit), tokenizer.fingerprint, *rest)
 
-    def split(self, page: Page) -> list[Passage]:
-        """The page's passages, each within the limit by the tokenizer's own count.
-
-        Raises `ConfigError` where not even a word fits.
-        """
-        limit = self._limit
+    def split(self, page: Page, breaks: Sequence[int] = ()) -> list[Passage]:
+        """As `Splitter.split`. Raises `ConfigError` where not even a word fits."""
+        limit = self.limit
         while limit >= 4:
-            passages, exact = self._cut(page, limit)
+            passages, exact = self._cut(page, breaks, limit)
             if not exact:
                 passages = self._counted(passages)
-            if max((passage.tokens for passage in passages), default=0) <= self._limit:
+            if max((passage.tokens for passage in passages), default=0) <= self.limit:
                 return passages
             limit = limit * 3 // 4
         raise ConfigError(
-            f"{page.url} cannot be cut into passages of {self._limit} tokens; "
+            f"{page.url} cannot be cut into passages of {self.limit} tokens; "
             "raise chunking.max_tokens"
         )
 
-    def _cut(self, page: Page, limit: int) -> tuple[list[Passage], bool]:
-        headers = Headers(page.title, self._tokenizer, limit)
-        cutter = PageCutter(page.text, self._tokenizer, headers, limit)
+    def _cut(self, page: Page, breaks: Sequence[int], limit: int) -> tuple[list[Passage], bool]:
+        headers = Headers(page.title, self.tokenizer, limit)
+        cutter = PageCutter(page.text, self.tokenizer, headers, limit)
         passages = [
             Passage(
                 headers.title,
                 headers.of(span.path, span.lead).heading,
                 page.text[span.start : span.end],
                 cutter.tokens(span),
+                span.start,
             )
-            for span in cutter.cut()
+            for span in self._cut_spans(cutter, breaks)
         ]
         return passages, self._adds_up and not cutter.rough
 
     def _counted(self, passages: list[Passage]) -> list[Passage]:
-        counts = self._tokenizer.count([passage.embedded_text for passage in passages])
+        counts = self.tokenizer.count([passage.embedded_text for passage in passages])
         return [
-            Passage(passage.title, passage.heading, passage.text, tokens)
+            replace(passage, tokens=tokens)
             for passage, tokens in zip(passages, counts, strict=True)
         ]
 
 
-def splitter_for(chunking: Chunking, tokenizer: Tokenizer, max_tokens: int) -> Splitter:
-    """The splitter that a source's settings name.
+def splitter_for(chunking: Chunking, embedder: Embedder) -> Splitter:
+    """The splitter that a source's settings name; the embedder's longest input caps its limit."""
+    limit = min(chunking.max_tokens, embedder.max_tokens)
+    version = [_VERSIONS[chunking.strategy]]
+    if chunking.strategy == "by_similarity":
+        version.append(embedder.fingerprint)
+    return Strategy(_cut_for(chunking, embedder), embedder.tokenizer, limit, version)
 
-    `max_tokens` is the embedder's longest input without special tokens; it caps the setting.
-    """
-    return ByTitle(tokenizer, min(chunking.max_tokens, max_tokens))
+
+def _cut_for(chunking: Chunking, embedder: Embedder) -> Cut:
+    match chunking.strategy:
+        case "by_page":
+            return cut_by_page
+        case "by_similarity":
+            return lambda cutter, _: cut_by_similarity(cutter, embedder.encode)
+        case "by_title":
+            return lambda cutter, _: cutter.cut()
 
 
 def chunk_pages(pages: Iterable[Page], splitter: Splitter) -> list[Chunk]:

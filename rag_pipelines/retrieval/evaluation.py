@@ -58,7 +58,7 @@ def evaluate(
 
 
 def _chunks(documents: list[Document], chunking: Chunking, embedder: Embedder) -> list[Chunk]:
-    splitter = splitter_for(chunking, embedder.tokenizer, embedder.max_tokens)
+    splitter = splitter_for(chunking, embedder)
     pages = (
         Page(source=_SOURCE, url=document.id, title=document.title, text=document.text)
         for document in documents

@@ -1,11 +1,15 @@
 """Chunks count, cover and quote their page; ids depend on content alone."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from zlib import crc32
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from rag_pipelines.corpus.chunking import Splitter, chunk_pages, splitter_for
 from rag_pipelines.corpus.fingerprint import fold
@@ -31,8 +35,32 @@ class Joining:
         return [(start, min(start + 2, len(text))) for start in range(0, len(text), 2)]
 
 
+@dataclass
+class WordEmbedder:
+    """A tokenizer with vectors beside it: texts with the same words lie near each other."""
+
+    tokenizer: Tokenizer
+    max_tokens: int = 254
+    name: str = "fake:words"
+    fingerprint: str = "words"
+    dimension: int = 64
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        vectors = np.full((len(texts), self.dimension), 1e-3, np.float32)
+        for row, text in enumerate(texts):
+            for word in text.lower().split():
+                vectors[row, crc32(word.strip(".").encode()) % self.dimension] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self.encode(texts).tolist()
+
+    def embed_query(self, text: str) -> list[float]:
+        return self.encode([text])[0].tolist()
+
+
 def by_title(limit: int = 254, tokenizer: Tokenizer = MINILM) -> Splitter:
-    return splitter_for(Chunking(max_tokens=limit), tokenizer, 254)
+    return splitter_for(Chunking(max_tokens=limit), WordEmbedder(tokenizer))
 
 
 def page(text: str, title: str = "Lamps", url: str = "http://h/a") -> Page:
@@ -217,7 +245,7 @@ def test_the_fingerprint_moves_with_settings_and_tokenizer() -> None:
 
 
 def test_the_embedders_limit_caps_the_setting() -> None:
-    capped = splitter_for(Chunking(max_tokens=1_000), MINILM, 100)
+    capped = splitter_for(Chunking(max_tokens=1_000), WordEmbedder(MINILM, 100))
     chunks = chunk_pages([page(" ".join([SENTENCE] * 60))], capped)
     assert max(chunk.tokens for chunk in chunks) <= 100
 
@@ -227,3 +255,56 @@ def test_the_embedders_limit_caps_the_setting() -> None:
 )
 def test_broken_markdown_is_cut_like_any_text(text: str) -> None:
     holds(cut(text), page(text), 254)
+
+
+def strategy(name: str, limit: int = 254) -> Splitter:
+    settings = Chunking.model_validate({"strategy": name, "max_tokens": limit})
+    return splitter_for(settings, WordEmbedder(MINILM))
+
+
+@pytest.mark.parametrize("name", ["by_page", "by_similarity"])
+@given(st.lists(BLOCKS, max_size=10).map("\n\n".join), st.sampled_from([24, 254]))
+@settings(deadline=None, max_examples=40)
+def test_every_strategy_keeps_to_the_same_rules(name: str, text: str, limit: int) -> None:
+    whole = page(text)
+    chunks = chunk_pages([whole], strategy(name, limit))
+    holds(chunks, whole, limit)
+    assert chunks == chunk_pages([whole], strategy(name, limit))
+
+
+def test_by_page_no_passage_reaches_over_a_page_break() -> None:
+    pages = ["# Lamps\n\nOne.", "Two.\n\n" + "\n\n".join([SENTENCE] * 30), "## Care\n\nThree."]
+    text = "\n\n".join(pages)
+    breaks = [text.index("Two."), text.index("## Care")]
+    passages = list(strategy("by_page").split(page(text), breaks))
+    assert [p.text for p in passages if "Two." not in p.text and SENTENCE not in p.text] == [
+        "One.",
+        "Three.",
+    ]
+    for at in breaks:
+        assert not any(p.start < at < p.start + len(p.text) for p in passages)
+    assert (passages[0].heading, passages[-1].heading) == ("", "Care")
+
+
+def test_by_page_a_web_page_that_fits_is_one_chunk() -> None:
+    text = "# A\n\none\n\n# B\n\ntwo"
+    (chunk,) = chunk_pages([page(text)], strategy("by_page"))
+    assert chunk.text == text
+
+
+def test_by_similarity_cuts_where_the_subject_changes() -> None:
+    lamps = "The lamp has a bulb. A bulb of the lamp glows. Turn the lamp and bulb off."
+    soup = "Boil soup with carrots. Stir carrots into soup. Serve soup with carrots warm."
+    text = f"{lamps} {soup}"
+    cut = chunk_pages([page(text)], strategy("by_similarity", 100))
+    assert [chunk.text for chunk in cut] == [lamps, soup]
+    assert len(chunk_pages([page(text)], by_title(100))) == 1
+
+
+def test_strategies_have_fingerprints_of_their_own() -> None:
+    prints = {strategy(name).fingerprint for name in ("by_title", "by_page", "by_similarity")}
+    assert len(prints) == 3
+    other = splitter_for(
+        Chunking(strategy="by_similarity"), WordEmbedder(MINILM, fingerprint="other")
+    )
+    assert other.fingerprint not in prints

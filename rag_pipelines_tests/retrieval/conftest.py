@@ -28,7 +28,7 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Embedder:
 @pytest.fixture(scope="session")
 def site_chunks(embedder: Embedder) -> EmbeddedChunks:
     pages = [_page(path) for path in sorted(SITE.glob("*.html"))]
-    splitter = splitter_for(Chunking(), embedder.tokenizer, embedder.max_tokens)
+    splitter = splitter_for(Chunking(), embedder)
     return embed_chunks(chunk_pages(pages, splitter), embedder, None)[0]
 
 

@@ -66,7 +66,7 @@ def chunks(
 ) -> dg.MaterializeResult[list[Chunk]]:
     """Passages of a source's pages, small enough for the embedder."""
     chunking, embedder = project.source(context.partition_key).chunking, project.embedder
-    splitter = splitter_for(chunking, embedder.tokenizer, embedder.max_tokens)
+    splitter = splitter_for(chunking, embedder)
     cut = chunk_pages(scraped_pages, splitter)
     limit = min(chunking.max_tokens, embedder.max_tokens)
     project.progress("chunks", len(cut), len(cut))
