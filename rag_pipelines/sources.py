@@ -161,8 +161,9 @@ class Enrichment(_Entry):
 class Chunking(_Entry):
     """How pages are cut."""
 
-    strategy: Literal["by_title"] = Field(
-        default="by_title", description="Cut at headings, then at paragraphs."
+    strategy: Literal["by_title", "by_page", "by_similarity"] = Field(
+        default="by_title",
+        description="Cut at headings, at page breaks, or where the subject changes; then finer.",
     )
     max_tokens: Annotated[int, Strict(), Field(ge=16, le=8192)] = Field(
         default=256, description="Longest chunk in the embedder's tokens; its own limit caps it."
