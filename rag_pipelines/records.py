@@ -142,7 +142,9 @@ class DocumentTable:
     """A table as clean HTML. `rows` is its grid of texts, spans repeated in every cell they cover.
 
     `page` and `box` are where it begins; `pages` all pages that a table over a page break covers.
-    `engine` names what found it, `headers` counts the heading rows of the grid.
+    `engine` names what found it, `headers` counts the heading rows of the grid. A document without
+    a table has one row with an empty `html`, which says that it was looked at; `problem` says why
+    its tables could not be read.
     """
 
     id: str
@@ -159,6 +161,7 @@ class DocumentTable:
     summary: str = ""
     headers: int = 1
     engine: str = ""
+    problem: str = ""
     position: int = 0
 
 
