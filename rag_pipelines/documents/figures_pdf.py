@@ -7,14 +7,15 @@ Knows what pdfium says is drawn on a page. Which of it is a picture is decided i
 # pyright: basic, reportAttributeAccessIssue=false, reportArgumentType=false
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from ctypes import c_double
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.figures_lines import Line, caption_of, joined_lines, text_inside
-from rag_pipelines.documents.figures_regions import Region, Shape, picture_regions
+from rag_pipelines.documents.figures_regions import Region, Shape, area, picture_regions
 from rag_pipelines.documents.pdf_pages import View, opened, page_of, painted, png_of
 
 if TYPE_CHECKING:
@@ -26,15 +27,22 @@ _MOST_SHAPES = 20_000
 _MOST_ON_A_PAGE = 40
 _DEEPEST = 6
 _WHITE = 250
+_SCAN = 0.5
+_MOST_CHARACTERS = 20_000
+_SPACES = {0x20, 0xA0}
 
 
 def pdf_figures(
-    path: Path, pages: Sequence[int], tables: Mapping[str, Sequence[list[float]]]
+    path: Path,
+    pages: Sequence[int],
+    tables: Mapping[str, Sequence[list[float]]],
+    scans: Collection[int] = (),
 ) -> dict[str, Any]:
     """The pictures on those pages: `{"figures": […], "failed": {page: problem}}`.
 
     A figure is `page`, `box`, `png` in base64, `caption`, `text` (the text layer inside) and
-    `raster`, whether it is an image rather than a drawing. `tables` are boxes by page.
+    `raster`, whether it is an image rather than a drawing. `tables` are boxes by page; on
+    the pages in `scans` a large image is the page itself, which was read by OCR.
     """
     found: list[dict[str, Any]] = []
     failed: dict[str, str] = {}
@@ -42,20 +50,27 @@ def pdf_figures(
         for number in pages:
             try:
                 with page_of(document, number) as page:
-                    for figure in _of_page(page, tables.get(str(number), ())):
+                    for figure in _of_page(page, tables.get(str(number), ()), number in scans):
                         found.append({"page": number, **figure})
             except DocumentFailure as failure:
                 failed[str(number)] = str(failure)
     return {"figures": found, "failed": failed}
 
 
-def _of_page(page: "PdfPage", tables: Sequence[list[float]]) -> Iterator[dict[str, Any]]:
+def _of_page(
+    page: "PdfPage", tables: Sequence[list[float]], scanned: bool
+) -> Iterator[dict[str, Any]]:
     view = View.of(page)
     shapes = list(islice(_shapes(page, view), _MOST_SHAPES))
     if not shapes:
         return
     lines = _lines(page, view)
-    regions = picture_regions(shapes, view.width, view.height, lines, tables)
+    largest = _SCAN if scanned else 1.0
+    regions = [
+        region
+        for region in picture_regions(shapes, view.width, view.height, lines, tables)
+        if area(region.box) <= largest * view.width * view.height
+    ]
     for region in regions[:_MOST_ON_A_PAGE]:
         yield {
             "box": [round(edge, 1) for edge in region.box],
@@ -157,12 +172,51 @@ def _plain(path: Any) -> bool:
 def _lines(page: "PdfPage", view: View) -> list[Line]:
     textpage = page.get_textpage()
     try:
-        runs: list[Line] = []
-        for index in range(textpage.count_rects()):
-            bounds = textpage.get_rect(index)
-            text = " ".join(textpage.get_text_bounded(*bounds).split())
-            if text:
-                runs.append(Line(text, view.box(bounds)))
-        return joined_lines(runs)
+        return joined_lines([Line(text, view.box(edges)) for text, edges in _runs(textpage)])
     finally:
         textpage.close()
+
+
+def _runs(textpage: Any) -> Iterator[tuple[str, list[float]]]:
+    """Texts without a break or a wide gap, each with its edges in pdfium's coordinates.
+
+    Taken from single characters: pdfium's text of a rectangle loses those at its edges.
+    """
+    import pypdfium2.raw as pdfium
+
+    text, edges = "", list[float]()
+    edge = [c_double() for _ in range(4)]
+    for index in range(min(textpage.count_chars(), _MOST_CHARACTERS)):
+        code = pdfium.FPDFText_GetUnicode(textpage, index)
+        if code in _SPACES:
+            text += " " if text else ""
+            continue
+        left, right, bottom, top = edge
+        known = pdfium.FPDFText_GetCharBox(textpage, index, left, right, bottom, top)
+        box = [left.value, bottom.value, right.value, top.value]
+        if edges and (code < ord(" ") or not known or _apart(edges, box)):
+            yield text.rstrip(), edges
+            text, edges = "", []
+        if code >= ord(" ") and known:
+            text += chr(code)
+            edges = _around(edges, box)
+    if edges:
+        yield text.rstrip(), edges
+
+
+def _apart(edges: Sequence[float], box: Sequence[float]) -> bool:
+    size = max(min(edges[2] - edges[0], edges[3] - edges[1]), box[3] - box[1], 4.0)
+    across = max(box[0] - edges[2], edges[0] - box[2])
+    down = max(box[1] - edges[3], edges[1] - box[3])
+    return max(across, down) > 1.2 * size
+
+
+def _around(edges: Sequence[float], box: Sequence[float]) -> list[float]:
+    if not edges:
+        return list(box)
+    return [
+        min(edges[0], box[0]),
+        min(edges[1], box[1]),
+        max(edges[2], box[2]),
+        max(edges[3], box[3]),
+    ]

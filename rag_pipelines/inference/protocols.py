@@ -1,4 +1,4 @@
-"""What an embedder and a generator promise. No implementation lives here."""
+"""What an embedder, a generator and a captioner promise. No implementation lives here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -75,4 +75,15 @@ class Generator(Protocol):
 
     def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
         """Pieces of the answer as they come."""
+        ...
+
+
+class Captioner(Protocol):
+    """Says what a picture shows. Raises `ModelUnavailable` or `ModelError`."""
+
+    name: str
+    """As configured, `provider:model`."""
+
+    def caption(self, png: bytes, hint: str) -> str:
+        """A description, never empty. `hint` is what is printed beside the picture."""
         ...
