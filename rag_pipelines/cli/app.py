@@ -2,7 +2,16 @@
 
 import typer
 
-from rag_pipelines.cli import ask, doctor_command, evaluate, ingest, lineage, releases, services
+from rag_pipelines.cli import (
+    ask,
+    doctor_command,
+    evaluate,
+    ingest,
+    lineage,
+    releases,
+    services,
+    tables,
+)
 
 app = typer.Typer(
     name="rag",
@@ -24,3 +33,4 @@ app.command()(releases.rollback)
 app.command()(lineage.why)
 app.command()(lineage.forget)
 app.command()(doctor_command.doctor)
+app.command()(tables.tables)

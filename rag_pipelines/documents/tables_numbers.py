@@ -1,0 +1,40 @@
+"""Figures as tables print them: thousands apart by comma, point or space, units around them."""
+
+import re
+
+_MINUS = "-\u2212\u2013"
+_FIGURE = re.compile(
+    rf"(?P<before>[^\d\s.,()+{_MINUS}]{{0,4}})\s*\(?(?P<sign>[+{_MINUS}]?)\s*"
+    r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
+)
+
+
+def number_of(text: str) -> float | None:
+    """The value of a cell that is one figure, perhaps with its unit; none for anything else."""
+    match = _FIGURE.fullmatch(text.strip())
+    if match is None or len(text) > 40:
+        return None
+    value = _value(re.sub(r"[\s']", "", match["digits"]))
+    return -value if value is not None and match["sign"] and match["sign"] in _MINUS else value
+
+
+def unit_of(text: str) -> str:
+    """What stands around the figure: `%`, `€`, `kg`; empty where nothing does."""
+    match = _FIGURE.fullmatch(text.strip())
+    return (match["before"] or match["after"]).strip() if match else ""
+
+
+def _value(digits: str) -> float | None:
+    digits = digits.rstrip(".,")
+    comma, point = digits.rfind(","), digits.rfind(".")
+    if comma >= 0 and point >= 0:
+        thousands = "," if comma < point else "."
+    elif re.fullmatch(r"\d{1,3}(,\d{3})+", digits):
+        thousands = ","
+    else:
+        thousands = "." if digits.count(".") > 1 else ""
+    plain = (digits.replace(thousands, "") if thousands else digits).replace(",", ".")
+    try:
+        return float(plain)
+    except ValueError:
+        return None

@@ -1,0 +1,123 @@
+"""What a page of a PDF gives the table engines: words, ruling lines and aligned blocks.
+
+Reads with liteparse, which is fast and needs no model. Runs in the document worker.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag_pipelines.documents.tables_grid import Grid, grid_of_rows
+from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
+
+if TYPE_CHECKING:
+    from liteparse.types import LayoutBlock, ParsedPage, TextItem
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in points from the page's top left corner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word where it stands; `glued` to the one before where no space parts them."""
+
+    text: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+    glued: bool = False
+
+    @property
+    def x(self) -> float:
+        return (self.left + self.right) / 2
+
+    @property
+    def y(self) -> float:
+        return (self.top + self.bottom) / 2
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+
+@dataclass(frozen=True, slots=True)
+class PageContent:
+    """One page, `number` from 1. `aligned` are the tables that liteparse sees in the text."""
+
+    number: int
+    width: float
+    height: float
+    words: list[Word]
+    rules: Rules
+    aligned: list[tuple[Box, Grid]] = field(default_factory=list[tuple[Box, Grid]])
+
+
+def read_pages(path: Path) -> Iterator[PageContent]:
+    """The pages of a PDF. Raises `liteparse.ParseError` where it is none or is damaged."""
+    from liteparse.parser import LiteParse
+
+    parser = LiteParse(
+        ocr_enabled=False,
+        extract_blocks=True,
+        emit_word_boxes=True,
+        extract_vector_graphics=True,
+        continue_on_page_error=True,
+        max_pages=100_000,
+        num_workers=1,
+        quiet=True,
+    )
+    for page in parser.parse(path).pages:
+        yield _content(page)
+
+
+def _content(page: "ParsedPage") -> PageContent:
+    words = [word for item in page.text_items for word in _words(item)]
+    tables = [_aligned(block) for block in page.blocks or [] if block.kind == "table"]
+    return PageContent(
+        page.page_num,
+        page.width,
+        page.height,
+        words,
+        _rules(page),
+        [table for table in tables if table],
+    )
+
+
+def _words(item: "TextItem") -> Iterator[Word]:
+    end = 0
+    for number, word in enumerate(item.words):
+        start = item.text.find(word.text, end)
+        glued = number > 0 and start == end
+        end = max(end, start + len(word.text))
+        if word.text.strip():
+            right, bottom = word.x + word.width, word.y + word.height
+            yield Word(word.text, word.x, word.y, right, bottom, glued)
+
+
+def _rules(page: "ParsedPage") -> Rules:
+    """Stroked lines, and filled shapes as thin as a line."""
+    graphics = page.vector_graphics
+    if graphics is None:
+        return Rules()
+    ends = [(line.x1, line.y1, line.x2, line.y2) for line in graphics.lines if line.stroke]
+    for shape in graphics.shapes:
+        x, y, width, height = shape.bbox
+        if shape.fill and min(width, height) <= THIN:
+            ends.append((x, y, x + width, y + height))
+    rules = Rules()
+    for found in (rule_of(*place) for place in ends):
+        if found:
+            (rules.across if found[0] == "across" else rules.down).append(found[1])
+    return cleaned(rules)
+
+
+def _aligned(block: "LayoutBlock") -> tuple[Box, Grid] | None:
+    header = [block.header] if block.header else []
+    rows = [*header, *(block.rows or [])]
+    if block.bbox is None or not rows:
+        return None
+    box = block.bbox
+    grid = grid_of_rows([[cell.text for cell in row] for row in rows], len(header))
+    return (box.x, box.y, box.x + box.width, box.y + box.height), grid

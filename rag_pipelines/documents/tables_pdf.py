@@ -1,0 +1,85 @@
+"""The tables of one PDF: `read_tables_of` is what the document worker calls."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.tables_captions import caption_of
+from rag_pipelines.documents.tables_continued import Part
+from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
+from rag_pipelines.documents.tables_headers import header_rows
+from rag_pipelines.documents.tables_joining import Found, joined
+from rag_pipelines.documents.tables_page import PageContent, Word, read_pages
+from rag_pipelines.documents.tables_ruled import ruled_tables
+
+_MARGIN = 0.09
+"""Share of the page's height at its ends in which running heads stand."""
+
+
+def read_tables_of(path: Path) -> list[dict[str, Any]]:
+    """The tables of the PDF at `path` by page, JSON values that `part_of` reads.
+
+    Raises:
+        DocumentFailure: the file is no PDF, is damaged or encrypted.
+    """
+    from liteparse.types import ParseError
+
+    try:
+        return [_told(part) for page in read_pages(Path(path)) for part in parts_of(page)]
+    except ParseError as error:
+        raise DocumentFailure("damaged", str(error)[:500]) from None
+
+
+def part_of(told: dict[str, Any]) -> Part:
+    """A table as `read_tables_of` told it."""
+    cells = [Cell(*values) for values in told["cells"]]
+    grid = Grid(cells, told["headers"])
+    left, top, right, bottom = told["box"]
+    said = {key: told[key] for key in ("page", "caption", "engine", "first", "last")}
+    return Part(box=(left, top, right, bottom), grid=grid, **said)
+
+
+def parts_of(page: PageContent) -> Iterator[Part]:
+    """The tables of a page, from its top."""
+    tables = tables_on(page)
+    for table in tables:
+        others = [other.box for other in tables if other is not table]
+        grid = replace(table.grid, headers=header_rows(table.grid))
+        yield Part(
+            page.number,
+            table.box,
+            grid,
+            caption_of(table.box, page.words, others),
+            table.engine,
+            first=not any(word.y < table.box[1] for word in _body(page)),
+            last=not any(word.y > table.box[3] for word in _body(page)),
+        )
+
+
+def tables_on(page: PageContent) -> list[Found]:
+    """The tables of a page as the engines agree on them."""
+    ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
+    aligned = [Found("aligned", page.number, box, pruned(grid)) for box, grid in page.aligned]
+    return joined(ruled, aligned)
+
+
+def _body(page: PageContent) -> Sequence[Word]:
+    top, bottom = _MARGIN * page.height, (1 - _MARGIN) * page.height
+    return [word for word in page.words if top <= word.y <= bottom]
+
+
+def _told(part: Part) -> dict[str, Any]:
+    grid = part.grid
+    cells = [[c.row, c.column, c.text, c.rowspan, c.colspan] for c in grid.cells]
+    return {
+        "page": part.page,
+        "box": [round(value, 2) for value in part.box],
+        "cells": cells,
+        "headers": grid.headers,
+        "caption": part.caption,
+        "engine": part.engine,
+        "first": part.first,
+        "last": part.last,
+    }

@@ -1,0 +1,134 @@
+"""Tables that ruling lines draw: the grid from the lines of the PDF itself, nothing rendered.
+
+A cell is what no line divides. Does not know tables without lines.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
+from rag_pipelines.documents.tables_page import PageContent, Word
+from rag_pipelines.documents.tables_rules import TOUCH, Rule, Rules, clusters, frames
+from rag_pipelines.documents.tables_text import text_of
+
+_COVERED = 0.6
+"""Share of a cell's side that lines must cover to be a wall."""
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A frame's grid: `xs` and `ys` are its lines, `areas` the undivided rectangles in it.
+
+    An area is first row, first column, last row, last column.
+    """
+
+    xs: list[float]
+    ys: list[float]
+    areas: list[tuple[int, int, int, int]]
+
+    def box(self, area: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
+        top, left, bottom, right = area
+        return self.xs[left], self.ys[top], self.xs[right + 1], self.ys[bottom + 1]
+
+
+def ruled_tables(page: PageContent) -> list[tuple[tuple[float, float, float, float], Grid]]:
+    """Boxes and grids of the frames that have two rows and two columns of text."""
+    found: list[tuple[tuple[float, float, float, float], Grid]] = []
+    for frame in frames(page.rules):
+        ruled = _ruled(frame)
+        if ruled is None:
+            continue
+        grid = pruned(_filled(ruled, page.words))
+        if grid.height >= 2 and grid.width >= 2:
+            left, top, right, bottom = frame.box
+            found.append(((left, top, right, bottom), grid))
+    return found
+
+
+def _ruled(frame: Rules) -> Ruled | None:
+    left, top, right, bottom = frame.box
+    xs = clusters([*(rule.at for rule in frame.down), left, right])
+    ys = clusters([*(rule.at for rule in frame.across), top, bottom])
+    rows, columns = len(ys) - 1, len(xs) - 1
+    if rows < 1 or columns < 1:
+        return None
+    places = _Places(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            if column + 1 < columns and not _wall(frame.down, xs[column + 1], ys[row], ys[row + 1]):
+                places.join((row, column), (row, column + 1))
+            if row + 1 < rows and not _wall(frame.across, ys[row + 1], xs[column], xs[column + 1]):
+                places.join((row, column), (row + 1, column))
+    return Ruled(xs, ys, places.areas())
+
+
+def _wall(rules: Sequence[Rule], at: float, start: float, end: float) -> bool:
+    covered = sum(
+        max(0.0, min(end, rule.end) - max(start, rule.start))
+        for rule in rules
+        if abs(rule.at - at) <= TOUCH
+    )
+    return covered >= _COVERED * (end - start)
+
+
+class _Places:
+    """Which places of a grid belong together; joined places are widened to rectangles."""
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._parents = {(r, c): (r, c) for r in range(rows) for c in range(columns)}
+
+    def root(self, place: Place) -> Place:
+        while self._parents[place] != place:
+            self._parents[place] = self._parents[self._parents[place]]
+            place = self._parents[place]
+        return place
+
+    def join(self, one: Place, other: Place) -> bool:
+        """Whether they were apart before."""
+        first, second = self.root(one), self.root(other)
+        self._parents[first] = second
+        return first != second
+
+    def areas(self) -> list[tuple[int, int, int, int]]:
+        while True:
+            areas = self._bounds()
+            widened = [
+                self.join((row, column), (top, left))
+                for top, left, bottom, right in areas
+                for row in range(top, bottom + 1)
+                for column in range(left, right + 1)
+            ]
+            if not any(widened):
+                return areas
+
+    def _bounds(self) -> list[tuple[int, int, int, int]]:
+        groups: dict[Place, list[Place]] = defaultdict(list)
+        for place in self._parents:
+            groups[self.root(place)].append(place)
+        return [
+            (
+                min(r for r, _ in places),
+                min(c for _, c in places),
+                max(r for r, _ in places),
+                max(c for _, c in places),
+            )
+            for places in groups.values()
+        ]
+
+
+def _filled(ruled: Ruled, words: Sequence[Word]) -> Grid:
+    cells: list[Cell] = []
+    for area in ruled.areas:
+        top, left, bottom, right = area
+        box = ruled.box(area)
+        text = text_of([word for word in words if _inside(word, box)])
+        cells.append(Cell(top, left, text, bottom - top + 1, right - left + 1, box))
+    return Grid(cells)
+
+
+def _inside(word: Word, box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = box
+    return left <= word.x < right and top <= word.y < bottom
