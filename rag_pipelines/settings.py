@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         description="Generator by name; unset, the best that the machine has (see README).",
     )
     captioner: ModelName | None = Field(
-        default=None, description="Image captioner by name (not used yet)."
+        default=None, description="Captioner of pictures by name; unset, none describes them."
     )
     reranker: ModelName | None = Field(default=None, description="Reranker by name (not used yet).")
     history_url: Annotated[SecretStr, _with_scheme("sqlite", "mongodb", "mongodb+srv")] = Field(
@@ -167,12 +167,12 @@ class Settings(BaseSettings):
     llama_cloud_api_key: SecretStr | None = Field(
         default=None,
         validation_alias="LLAMA_CLOUD_API_KEY",
-        description="Key for LlamaParse (not used yet).",
+        description="Key for LlamaParse.",
     )
     llama_cloud_base_url: Url | None = Field(
         default=None,
         validation_alias="LLAMA_CLOUD_BASE_URL",
-        description="LlamaParse server (not used yet).",
+        description="LlamaParse server; unset, the one that llama-cloud knows.",
     )
     hf_hub_offline: bool = Field(
         default=False,

@@ -12,6 +12,7 @@ from rag_pipelines.errors import ConfigError
 
 EMBEDDER_PROVIDERS = ("onnx", "huggingface", "ollama", "openai")
 GENERATOR_PROVIDERS = ("extractive", "llamacpp", "ollama", "openai")
+CAPTIONER_PROVIDERS = ("ollama", "openai")
 
 _WITHOUT_MODEL = frozenset({"extractive"})
 _WITH_SERVER = frozenset({"ollama", "openai"})
@@ -39,6 +40,11 @@ def parse_embedder_name(text: str) -> ModelName:
 def parse_generator_name(text: str) -> ModelName:
     """Read a generator's name; `ConfigError` where it is none."""
     return parse_model_name(text, GENERATOR_PROVIDERS, "generator")
+
+
+def parse_captioner_name(text: str) -> ModelName:
+    """Read a captioner's name; `ConfigError` where it is none."""
+    return parse_model_name(text, CAPTIONER_PROVIDERS, "captioner")
 
 
 def parse_model_name(text: str, providers: Collection[str], role: str) -> ModelName:

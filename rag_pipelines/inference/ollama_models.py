@@ -67,7 +67,7 @@ class OllamaEmbedder(UnitEmbedder):
 
     def _asked(self, call: Any) -> Any:
         def attempt() -> Any:
-            with _errors(self.name, self._model):
+            with ollama_errors(self.name, self._model):
                 return call()
 
         return retried(attempt, self._servers)
@@ -85,14 +85,14 @@ class OllamaGenerator:
         self._servers = servers
         self._model = name.model
         self._client = open_client(name.base_url or servers.ollama_host, servers)
-        with _errors(self.name, name.model):
+        with ollama_errors(self.name, name.model):
             self.digest = _digest(self._client, name.model)
             window = _context_length(self._client.show(name.model))
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
 
     def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
         """Pieces of the answer as they come. Closing the iterator ends the request."""
-        with _errors(self.name, self._model):
+        with ollama_errors(self.name, self._model):
             events = cast(
                 "Any",
                 self._client.chat(
@@ -142,7 +142,7 @@ def first_chat_model(servers: ModelServers) -> str:
     model, and `ModelError` where it answers nonsense.
     """
     client = open_client(servers.ollama_host, servers, servers.probe_timeout)
-    with _errors("ollama:", "MODEL"):
+    with ollama_errors("ollama:", "MODEL"):
         names = [entry.model for entry in client.list().models if entry.model]
         for name in names:
             if _chats(client.show(name), name):
@@ -178,7 +178,8 @@ def _pull(model: str) -> str:
 
 
 @contextmanager
-def _errors(name: str, model: str) -> Iterator[None]:
+def ollama_errors(name: str, model: str) -> Iterator[None]:
+    """Turn what the client raises into `ModelUnavailable` and `ModelError`."""
     from ollama import ResponseError
 
     try:

@@ -47,7 +47,7 @@ class OpenAIEmbedder(UnitEmbedder):
         self.name = str(name)
         self._servers = servers
         self._model = name.model
-        self._client = _open_client(name, servers)
+        self._client = open_openai_client(name, servers)
         window = retried(lambda: _window(self._client, self.name, name.model), servers)
         self.tokenizer: Tokenizer = tokenizer_for(name.model)
         self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS
@@ -62,7 +62,7 @@ class OpenAIEmbedder(UnitEmbedder):
         return vectors
 
     def _batch(self, texts: list[str]) -> list[list[float]]:
-        with _errors(self.name, self._model):
+        with openai_errors(self.name, self._model):
             answer = self._client.embeddings.create(
                 model=self._model, input=texts, encoding_format="float"
             )
@@ -83,7 +83,7 @@ class OpenAIGenerator:
     def __init__(self, name: ModelName, servers: ModelServers) -> None:
         self.name = str(name)
         self._model = name.model
-        self._client = _open_client(name, servers)
+        self._client = open_openai_client(name, servers)
         self.context_tokens = _CONTEXT
 
     def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
@@ -102,7 +102,7 @@ class OpenAIGenerator:
             temperature=0,
             stream=True,
         )
-        with _errors(self.name, self._model), request as response:
+        with openai_errors(self.name, self._model), request as response:
             yield from self._pieces(response.iter_lines())
 
     def _pieces(self, lines: Iterator[str]) -> Iterator[str]:
@@ -123,7 +123,8 @@ class OpenAIGenerator:
         return (choices[0].get("delta") or {}).get("content") or ""
 
 
-def _open_client(name: ModelName, servers: ModelServers) -> "OpenAI":
+def open_openai_client(name: ModelName, servers: ModelServers) -> "OpenAI":
+    """The official client with limits on every wait."""
     from openai import OpenAI
 
     http: Any = httpx.Client(
@@ -141,7 +142,7 @@ def _open_client(name: ModelName, servers: ModelServers) -> "OpenAI":
 
 def _window(client: "OpenAI", name: str, model: str) -> int | None:
     """The context length, where the server tells it as vLLM does."""
-    with _errors(name, model):
+    with openai_errors(name, model):
         for entry in client.models.list().data:
             told = (entry.model_extra or {}).get("max_model_len")
             if entry.id == model and isinstance(told, int):
@@ -150,7 +151,8 @@ def _window(client: "OpenAI", name: str, model: str) -> int | None:
 
 
 @contextmanager
-def _errors(name: str, model: str) -> Iterator[None]:
+def openai_errors(name: str, model: str) -> Iterator[None]:
+    """Turn what the client raises into `ModelUnavailable` and `ModelError`."""
     import openai
 
     remedy = f"check the address and that {model} is served there"

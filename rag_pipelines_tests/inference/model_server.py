@@ -12,6 +12,8 @@ from typing import Any
 WORDS = ["Three", " years", "."]
 CHAT_MODEL = "tiny-chat:latest"
 EMBEDDING_MODEL = "tiny-embed:latest"
+CHATS = ("/api/chat", "/v1/chat/completions")
+CAPTION = "A bar chart of  sales\nby year."
 
 
 @dataclass
@@ -19,12 +21,13 @@ class ModelServer:
     """What the server does next, and what it was asked.
 
     `fault` is one of none, error, busy_once, hang, drip, endless, cut, invalid, no_done. `vector`
-    makes the vector of a text.
+    makes the vector of a text, `caption` is the whole answer of a chat that is not streamed.
     """
 
     fault: str = "none"
     vector: Callable[[str], list[Any]] = lambda text: [float(len(text)), 1.0, 2.0]
     extra_vectors: int = 0
+    caption: str = CAPTION
     models: list[str] = field(default_factory=lambda: [EMBEDDING_MODEL, CHAT_MODEL])
     requests: list[tuple[str, Any]] = field(default_factory=list)
     broken_pipes: int = 0
@@ -70,8 +73,8 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         state.requests.append((self.path, body))
         streams = bool(body and body.get("stream"))
-        embeds = self.path in ("/api/embed", "/v1/embeddings")
-        if (streams or embeds) and state.fault in ("error", "busy_once", "hang"):
+        computes = self.path in ("/api/embed", "/v1/embeddings", *CHATS)
+        if computes and state.fault in ("error", "busy_once", "hang"):
             if state.fault == "hang":
                 time.sleep(3)
                 return
@@ -79,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._json({"error": "out of memory"}, 500)
         elif streams:
             self._stream(self.path)
+        elif self.path in CHATS and state.fault == "invalid":
+            self._json("no object", 200)
         else:
             self._json(*self._plain(self.path, body))
 
@@ -94,6 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
             return {"object": "list", "data": [_served(name) for name in state.models]}, 200
         if path in ("/api/embed", "/v1/embeddings"):
             return self._embedded(path, body), 200
+        if path == "/api/chat":
+            message = {"role": "assistant", "content": state.caption}
+            return {"model": body["model"], "message": message, "done": True}, 200
+        if path == "/v1/chat/completions":
+            return _completion(body["model"], state.caption), 200
         return {"error": "no such path"}, 404
 
     def _shown(self, name: str) -> tuple[Any, int]:
@@ -154,6 +164,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _served(name: str) -> Any:
     return {"id": name, "object": "model", "created": 1, "owned_by": "me", "max_model_len": 300}
+
+
+def _completion(model: str, content: str) -> Any:
+    message = {"role": "assistant", "content": content}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    shared = {"id": "x", "object": "chat.completion", "created": 1, "model": model}
+    return {**shared, "choices": [choice]}
 
 
 def _ollama_pieces() -> list[bytes]:
