@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from rag_pipelines.corpus.chunking import Splitter
 from rag_pipelines.corpus.fingerprint import digest_of, fold
-from rag_pipelines.documents.flow import flow_of, language_of, paths_of
+from rag_pipelines.documents.flow import bare_headings, flow_of, language_of, paths_of
 from rag_pipelines.documents.packing import Line, packed
 from rag_pipelines.documents.placing import Place, place_of_figure, place_of_table, words_of
 from rag_pipelines.documents.table_text import html_of_rows, lines_of
@@ -63,15 +63,16 @@ def _chunks(file: _File, splitter: Splitter) -> Iterator[Chunk]:
     languages = Counter(element.language for element in elements if element.language)
     pieces: list[_Placed] = []
     told: set[str] = set()
-    for table in file.tables:
-        place = place_of_table(table, elements)
+    for table in sorted(file.tables, key=lambda table: table.position):
+        place = place_of_table(table, elements, told)
         told |= {element.id for element in place.told}
         pieces += _of_table(table, place, paths[place.at], elements, splitter)
-    for figure in file.figures:
+    for figure in sorted(file.figures, key=lambda figure: figure.position):
         place = place_of_figure(figure, elements)
         told |= {element.id for element in place.told}
         pieces += _of_figure(figure, place, paths[place.at], splitter)
     pieces = [(at, replace(chunk, language=language_of((), languages))) for at, chunk in pieces]
+    told.update(list(bare_headings(elements, told, {at for at, _ in pieces})))
     pieces += _of_text(elements, told, languages, splitter)
     seen: Counter[str] = Counter()
     for position, (_, chunk) in enumerate(sorted(pieces, key=lambda piece: piece[0])):

@@ -109,6 +109,29 @@ def paths_of(elements: Sequence[Element]) -> Iterator[tuple[str, ...]]:
         yield tuple(name for _, name in above)
 
 
+def bare_headings(
+    elements: Sequence[Element], told: Collection[str], places: Collection[int]
+) -> Iterator[str]:
+    """Ids of the headings under which only a table or a figure stands, which repeats them.
+
+    `told` are ids of elements that those tell, `places` the indices that they stand before.
+    """
+    for at, element in enumerate(elements):
+        if not is_heading(element):
+            continue
+        end = at + 1
+        while end < len(elements) and not _closes(elements[end], element):
+            end += 1
+        below = elements[at + 1 : end]
+        text = any(written_as(e) and e.id not in told and not is_heading(e) for e in below)
+        if not text and any(at < place <= end for place in places):
+            yield element.id
+
+
+def _closes(element: Element, heading: Element) -> bool:
+    return is_heading(element) and level_of(element) <= level_of(heading)
+
+
 def language_of(elements: Sequence[Element], others: Mapping[str, int]) -> str:
     """The language that most of the elements' text is in, else the most common of `others`."""
     counts: dict[str, int] = {}

@@ -33,16 +33,23 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def place_of_table(table: DocumentTable, elements: Sequence[Element]) -> Place:
-    """Where a table stands: on its page by its box, elsewhere where its text is."""
+def place_of_table(
+    table: DocumentTable, elements: Sequence[Element], told: Collection[str] = ()
+) -> Place:
+    """Where a table stands: by its box, and without one at the first table that says the same.
+
+    `told` are ids of elements that other tables have told.
+    """
     said = set(words_of(" ".join([*(cell for row in table.rows for cell in row), table.caption])))
-    told = [
+    own = [
         element
         for element in elements
         if _is_caption(element, table.caption, table.pages or [table.page])
         or (_says(said, element) and _stands_in(element, table))
     ]
-    return Place(_at(table.page, table.box, told, elements), told)
+    if table.box is None:
+        own = [element for element in own if element.id not in told][:1]
+    return Place(_at(table.page, table.box, own, elements), own)
 
 
 def place_of_figure(figure: Figure, elements: Sequence[Element]) -> Place:
@@ -61,7 +68,7 @@ def place_of_figure(figure: Figure, elements: Sequence[Element]) -> Place:
 def _stands_in(element: Element, table: DocumentTable) -> bool:
     """Inside the table's box, or on one of the pages that it goes on to, where no box is known."""
     if table.box is None:
-        return element.kind == "Table"
+        return element.kind == "Table" and element.page == table.page
     goes_on = element.page != table.page and element.page in table.pages
     return _within(element, table.page, table.box) or (goes_on and _all_in(element, table))
 
