@@ -5,7 +5,7 @@ A frame is a line of JSON and the bytes that the line announces. No crawling her
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import IO, Any
 
 from rag_pipelines.records import Outcome
@@ -92,11 +92,13 @@ class Visit:
 
 
 Message = Body | Visit
+_FIELDS = {kind: [field.name for field in fields(kind)] for kind in (Body, Visit)}
 
 
 def write_frame(stream: IO[bytes], message: Message, body: bytes = b"") -> None:
     """Send a message and the bytes that belong to it."""
-    head = {"kind": type(message).__name__, "bytes": len(body), **asdict(message)}
+    told = {name: getattr(message, name) for name in _FIELDS[type(message)]}
+    head = {"kind": type(message).__name__, "bytes": len(body), **told}
     stream.write(json.dumps(head).encode() + b"\n" + body)
 
 

@@ -56,7 +56,7 @@ def read_links(body: bytes, url: str, charset: str | None, robots_header: str = 
         canonical=_other(canonical(reader.canonical, base), url) if reader.canonical else "",
         noindex="noindex" in asked or "none" in asked,
         nofollow="nofollow" in asked or "none" in asked,
-        text=reader.text.hexdigest(),
+        text=reader.text(),
     )
 
 
@@ -69,7 +69,7 @@ class _Reader:
         self.more = 0
         self.robots: list[str] = []
         self.refresh: list[str] = []
-        self.text = sha256()
+        self._pieces: list[str] = []
         self._unseen = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -89,8 +89,13 @@ class _Reader:
             self._unseen -= 1
 
     def data(self, text: str) -> None:
-        if not self._unseen and (words := text.split()):
-            self.text.update(" ".join(words).encode("utf-8", "replace") + b" ")
+        if not self._unseen:
+            self._pieces.append(text)
+
+    def text(self) -> str:
+        """Digest of the words that the page shows."""
+        words = " ".join(self._pieces).split()
+        return sha256(" ".join([*words, ""]).encode("utf-8", "replace")).hexdigest()
 
     def close(self) -> "_Reader":
         return self

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from rag_pipelines.corpus.extract import Extracted
-from rag_pipelines.corpus.extraction_process import ExtractFailure, WorkerProcess
+from rag_pipelines.corpus.extraction_process import ExtractFailure, WorkerProcess, fork_server
 
 __all__ = ["ExtractFailure", "ExtractionPool"]
 
@@ -46,16 +46,23 @@ class ExtractionPool:
         self._results: queue.SimpleQueue[tuple[str, Extracted | ExtractFailure]] = (
             queue.SimpleQueue()
         )
+        self._memory_bytes, self._seconds = memory_bytes, seconds
         self._outstanding = 0
         self._count = threading.Lock()
         self._stopping = threading.Event()
-        self.workers = [WorkerProcess(memory_bytes, seconds) for _ in range(workers)]
+        self._count_of_workers = workers
+        self.workers: list[WorkerProcess] = []
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._server = fork_server(self._memory_bytes, self._seconds)
+        self.workers = [
+            WorkerProcess(self._server, self._seconds) for _ in range(self._count_of_workers)
+        ]
         self._threads = [
             threading.Thread(target=self._work, args=(worker,), daemon=True)
             for worker in self.workers
         ]
-
-    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -70,10 +77,11 @@ class ExtractionPool:
             worker.kill()
         for thread in self._threads:
             thread.join()
+        self._server.close()
 
     def submit(self, key: str, body: bytes, url: str = "", charset: str | None = None) -> None:
         """Queue a page; blocks while the queue is full, so that a fast crawl waits."""
-        if self._stopping.is_set() or not self._threads[0].is_alive():
+        if self._stopping.is_set() or not self._threads or not self._threads[0].is_alive():
             raise RuntimeError("the extraction pool is not open: use it in a with statement")
         with self._count:
             self._outstanding += 1

@@ -1,10 +1,13 @@
-"""A worker process that extracts pages, one at a time."""
+"""Worker processes that extract pages, one at a time each, forked from one that is warm."""
 
+import socket
+import subprocess
 from dataclasses import dataclass
 from typing import cast
 
 from rag_pipelines.corpus.extract import Extracted
-from rag_pipelines.corpus.limited_process import LimitedProcess, Loss
+from rag_pipelines.corpus.fork_server import ForkServer
+from rag_pipelines.corpus.limited_process import LimitedProcess, Loss, started
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +18,24 @@ class ExtractFailure:
     detail: str
 
 
+def fork_server(memory_bytes: int, seconds: int) -> ForkServer:
+    """Where workers come from, each with so much memory, and so much time for a page.
+
+    It ends with the thread that calls this.
+    """
+    ours, theirs = socket.socketpair()
+    with theirs:
+        module = "rag_pipelines.corpus.extraction_worker"
+        pipes = {"stdin": theirs.fileno(), "stdout": subprocess.DEVNULL}
+        return ForkServer(started(module, memory_bytes, seconds, **pipes), ours)
+
+
 class WorkerProcess:
     """One process that extracts one page at a time; a dead one is replaced at the next page."""
 
-    def __init__(self, memory_bytes: int, seconds: int) -> None:
+    def __init__(self, server: ForkServer, seconds: int) -> None:
         self._seconds = seconds
-        self._process = LimitedProcess(
-            "rag_pipelines.corpus.extraction_worker", (memory_bytes, seconds)
-        )
+        self._process = LimitedProcess(server.fork)
         self.start, self.kill, self.close = (
             self._process.start,
             self._process.kill,

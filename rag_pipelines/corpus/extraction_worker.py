@@ -1,6 +1,6 @@
 """The process in which pages are parsed: frames in on its input, frames out on its output.
 
-Limits itself before it reads anything hostile, and dies with its parent. A request is two
+A worker limits itself before it reads anything hostile, and dies with its parent. A request is two
 lengths, a JSON header and the page's bytes; a reply is a length and a JSON object: no pickles.
 """
 
@@ -8,10 +8,13 @@ import json
 import os
 import resource
 import signal
+import socket
 import struct
 import sys
 from dataclasses import asdict
 from typing import BinaryIO
+
+from rag_pipelines.corpus.fork_server import serve_forks
 
 REQUEST = struct.Struct(">II")
 REPLY = struct.Struct(">I")
@@ -19,11 +22,17 @@ _PR_SET_PDEATHSIG = 1
 _WARMING = b"<p>" + b"Imports and models are loaded before the first page is timed. " * 8
 
 
+def warm() -> None:
+    """Load all that extraction imports, and its models."""
+    from rag_pipelines.corpus.extract import extract
+
+    extract(_WARMING)
+
+
 def serve(requests: BinaryIO, replies: BinaryIO, seconds: int) -> None:
     """Answer requests until the input ends."""
     from rag_pipelines.corpus.extract import extract
 
-    extract(_WARMING)
     reply(replies, {"ready": True})
     while len(lengths := requests.read(REQUEST.size)) == REQUEST.size:
         header_length, body_length = REQUEST.unpack(lengths)
@@ -77,9 +86,22 @@ def reply(replies: BinaryIO, answer: dict[str, object]) -> None:
     replies.flush()
 
 
-if __name__ == "__main__":
-    die_with_parent(int(sys.argv[1]))
-    limit_memory(int(sys.argv[2]))
-    out = os.fdopen(os.dup(1), "wb")
+def main() -> None:
+    """Load everything, then fork a worker whenever one is wanted."""
+    parent, memory_bytes, seconds = map(int, sys.argv[1:])
+    die_with_parent(parent)
     os.dup2(2, 1)  # what a library prints must not land between two frames
-    serve(sys.stdin.buffer, out, int(sys.argv[3]))
+    warm()
+    server = os.getpid()
+
+    def work(requests: BinaryIO, replies: BinaryIO) -> None:
+        die_with_parent(server)
+        limit_memory(memory_bytes)
+        serve(requests, replies, seconds)
+
+    with socket.socket(fileno=0) as control:
+        serve_forks(control, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,15 +11,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import rag_pipelines
 from rag_pipelines.corpus.extraction_worker import REPLY, REQUEST
+from rag_pipelines.corpus.fork_server import ForkedProcess
 
 _START_SECONDS = 60.0
+_TICK = 0.25
 _LARGEST_REPLY = 256 << 20
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -36,16 +39,74 @@ class Loss:
     started: bool = True
 
 
-class LimitedProcess:
-    """One process of `python -m module`, told its parent's id and then `arguments`.
+Child = subprocess.Popen[bytes] | ForkedProcess
 
-    It is asked one thing at a time; a dead one is replaced at the next question. It leads a
-    process group, so that whatever it starts ends with it.
+
+def started(
+    module: str, *arguments: object, stdin: int = subprocess.PIPE, stdout: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
+    """A process of `python -m module`, told its parent's id and then `arguments`.
+
+    It leads a process group, so that whatever it starts ends with it.
+    """
+    command = [sys.executable, "-m", module, str(os.getpid()), *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdin=stdin, stdout=stdout, env=_environment(), process_group=0
+    )
+
+
+class Watchdog:
+    """Calls `expire` where an act takes too long, a quarter of a second late at most.
+
+    One thread looks at the clock, so that watching an act costs nothing.
     """
 
-    def __init__(self, module: str, arguments: Sequence[object]) -> None:
-        self._command = [sys.executable, "-m", module, str(os.getpid()), *map(str, arguments)]
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, expire: Callable[[], None]) -> None:
+        self._expire = expire
+        self._lock = threading.Lock()
+        self._watched: tuple[float, threading.Event] | None = None
+        self._stopped: threading.Event | None = None
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Generator[threading.Event]:
+        """Watch one act; the event says whether its time was up."""
+        expired = threading.Event()
+        with self._lock:
+            self._watched = (time.monotonic() + seconds, expired)
+            if self._stopped is None:
+                self._stopped = threading.Event()
+                threading.Thread(target=self._look, args=(self._stopped,), daemon=True).start()
+        try:
+            yield expired
+        finally:
+            with self._lock:
+                self._watched = None
+
+    def stop(self) -> None:
+        """End the thread; the next act starts another."""
+        with self._lock:
+            if self._stopped is not None:
+                self._stopped.set()
+                self._stopped = None
+
+    def _look(self, stopped: threading.Event) -> None:
+        while not stopped.wait(_TICK):
+            with self._lock:
+                if self._watched is not None and time.monotonic() > self._watched[0]:
+                    self._watched[1].set()
+                    self._expire()
+
+
+class LimitedProcess:
+    """One process that `launch` starts, the leader of a process group.
+
+    It is asked one thing at a time; a dead one is replaced at the next question.
+    """
+
+    def __init__(self, launch: Callable[[], Child]) -> None:
+        self._launch = launch
+        self._process: Child | None = None
+        self._watch = Watchdog(self.kill)
 
     @property
     def pid(self) -> int | None:
@@ -59,9 +120,7 @@ class LimitedProcess:
             return True
         self.close()
         with contextlib.suppress(OSError):
-            self._process = subprocess.Popen(
-                self._command, stdin=-1, stdout=-1, env=_environment(), process_group=0
-            )
+            self._process = self._launch()
             answer, _ = self._within(_START_SECONDS, self._read)
             return answer == {"ready": True}
         return False
@@ -87,6 +146,7 @@ class LimitedProcess:
 
     def close(self) -> None:
         """End the process and wait for it."""
+        self._watch.stop()
         if self._process is None:
             return
         self.kill()
@@ -99,21 +159,11 @@ class LimitedProcess:
 
     def _within(self, seconds: float, act: _Act) -> tuple[Answer | None, bool]:
         """What the act answers, and whether the process was left alive for it."""
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self.kill()
-
-        watch = threading.Timer(seconds, expire)
-        watch.daemon = True
-        watch.start()
-        try:
-            return act(), not expired.is_set()
-        except (OSError, ValueError):
-            return None, not expired.is_set()
-        finally:
-            watch.cancel()
+        with self._watch.within(seconds) as expired:
+            try:
+                return act(), not expired.is_set()
+            except (OSError, ValueError):
+                return None, not expired.is_set()
 
     def _exchange(self, header: Answer, body: bytes) -> Answer | None:
         encoded = json.dumps(header).encode()
@@ -144,7 +194,7 @@ class LimitedProcess:
         return Loss(timed_out=not in_time or status == -signal.SIGXCPU, status=status)
 
 
-def _status(process: subprocess.Popen[bytes]) -> int:
+def _status(process: Child) -> int:
     """How the process ended; one that only closed its output is ended."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         return process.wait(1)

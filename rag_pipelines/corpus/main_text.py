@@ -55,7 +55,8 @@ def _picked(root: Element, blocks: Sequence[Block]) -> set[int]:
     etree.strip_tags(root, *_INLINE)
     _name_main(root)
     try:
-        document = bare_extraction(root, fast=True, include_comments=False, output_format="python")
+        # "xml" leaves the body a tree; "python" would write it out as text as well.
+        document = bare_extraction(root, fast=True, include_comments=False, output_format="xml")
     except (RecursionError, ValueError, TypeError, AttributeError, IndexError, AssertionError):
         return set()
     body = getattr(document, "body", None)

@@ -21,6 +21,10 @@ def words(text: str) -> frozenset[str]:
 
 # huge_tree lifts libxml2's nesting limit from 256 to 2,048; what is deeper is cut off.
 _PARSER = html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
+# One class for all elements: the default lookup calls Python for each of them.
+_PARSER.set_element_class_lookup(
+    etree.ElementDefaultClassLookup(element=html.HtmlElement, comment=html.HtmlComment)
+)
 _DROPPED = words(
     "script style template noscript svg canvas iframe object embed applet audio video map "
     "head select button input textarea datalist option dialog frame frameset noframes "

@@ -37,7 +37,7 @@ _THREE_LETTERS = {
     "por": "pt",
 }
 _LONGEST_TITLE = 300
-_READ_FOR_LANGUAGE = 500
+_READ_FOR_LANGUAGE = 300
 
 
 def fold(text: str) -> str:

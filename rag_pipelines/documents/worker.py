@@ -6,10 +6,11 @@ the functions that are called; the process itself is `worker_main`.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, cast
 
-from rag_pipelines.corpus.limited_process import Answer, LimitedProcess, Loss
+from rag_pipelines.corpus.limited_process import Answer, LimitedProcess, Loss, started
 from rag_pipelines.documents.failures import DocumentFailure
 
 __all__ = ["DocumentFailure", "DocumentWorker"]
@@ -38,7 +39,9 @@ class DocumentWorker:
     ) -> None:
         self._memory_bytes, self._cpu_seconds = memory_bytes, cpu_seconds
         self._wall_seconds = wall_seconds
-        self._process = LimitedProcess("rag_pipelines.documents.worker_main", (memory_bytes,))
+        self._process = LimitedProcess(
+            partial(started, "rag_pipelines.documents.worker_main", memory_bytes)
+        )
         # The kernel ends the process with the thread that started it, so that is one of our own.
         self._thread = ThreadPoolExecutor(1, "document-worker")
 

@@ -8,9 +8,11 @@ the bytes mean or who still needs them.
 
 import os
 from hashlib import sha256
+from pathlib import Path
 from uuid import uuid4
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 
 class Blobs:
@@ -26,11 +28,13 @@ class Blobs:
 
     def has(self, sha: str) -> bool:
         """Whether the blob is there."""
-        return bool(self._fs.exists(self.path(sha)))
+        path = self.path(sha)
+        return Path(path).exists() if is_local(self._fs) else bool(self._fs.exists(path))
 
     def get(self, sha: str) -> bytes:
         """The blob's bytes. Raises `FileNotFoundError` where it is not there."""
-        return bytes(self._fs.cat_file(self.path(sha)))
+        path = self.path(sha)
+        return Path(path).read_bytes() if is_local(self._fs) else bytes(self._fs.cat_file(path))
 
     def put(self, data: bytes) -> str:
         """Keep `data` and return its SHA-256; a half-written blob is never visible."""
@@ -45,13 +49,18 @@ def place_atomically(fs: fsspec.AbstractFileSystem, path: str, data: bytes) -> N
 
     An object store commits a whole object at once, so there the write itself is atomic.
     """
-    if not isinstance(fs, fsspec.get_filesystem_class("file")):
+    if not is_local(fs):
         fs.pipe_file(path, data)
         return
-    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-    temporary = f"{path}.{uuid4().hex}.tmp"
-    with open(temporary, "wb") as file:  # noqa: PTH123 - an fsspec path of the local file system
+    place, temporary = Path(path), Path(f"{path}.{uuid4().hex}.tmp")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    fs.mv(temporary, path)
+    temporary.replace(place)
+
+
+def is_local(fs: fsspec.AbstractFileSystem) -> bool:
+    """Whether its paths are the machine's own, which need no fsspec: it costs more than they do."""
+    return isinstance(fs, LocalFileSystem)

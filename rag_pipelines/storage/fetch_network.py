@@ -6,8 +6,10 @@ its mind in between gains nothing. TLS and the Host header keep the name.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from typing import cast
 
 import httpcore
@@ -68,6 +70,11 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+@cache
+def _ssl_context() -> ssl.SSLContext:
+    return httpcore.default_ssl_context()
+
+
 class Connections:
     """Connections kept alive by origin, at most `max_idle` of them unused.
 
@@ -77,7 +84,6 @@ class Connections:
 
     def __init__(self, guard: AddressGuard, max_idle: int) -> None:
         self._guard = guard
-        self._ssl = httpcore.default_ssl_context()
         self._max_idle = max_idle
         self._idle: list[tuple[_Origin, httpcore.AsyncHTTPConnection]] = []
 
@@ -104,7 +110,7 @@ class Connections:
         backend = GuardedBackend(self._guard)
         fresh = httpcore.AsyncHTTPConnection(
             request.url.origin,
-            ssl_context=self._ssl,
+            ssl_context=_ssl_context() if request.url.scheme == b"https" else None,
             keepalive_expiry=_KEEP_ALIVE,
             network_backend=backend,
         )
