@@ -39,6 +39,11 @@ def caption_of(box: Box, words: Sequence[Word], others: Sequence[Box] = ()) -> s
     return last if _reads_as_title(last) else ""
 
 
+def is_numbered(caption: str) -> bool:
+    """Whether the caption calls what it belongs to a table and numbers it."""
+    return bool(_NUMBERED.match(caption))
+
+
 def _beside(word: Word, box: Box) -> bool:
     return box[0] - 40 <= word.x <= box[2] + 40
 

@@ -3,6 +3,7 @@
 import re
 
 _MINUS = "-\u2212\u2013"
+_MISSING = frozenset({*_MINUS, "--", ".", "..", "...", ":", "*", "n/a", "N/A", "n.a.", "na", "x"})
 _FIGURE = re.compile(
     rf"(?P<before>[^\d\s.,()+{_MINUS}]{{0,4}})\s*\(?(?P<sign>[+{_MINUS}]?)\s*"
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
@@ -16,6 +17,11 @@ def number_of(text: str) -> float | None:
         return None
     value = _value(re.sub(r"[\s']", "", match["digits"]))
     return -value if value is not None and match["sign"] and match["sign"] in _MINUS else value
+
+
+def is_figure(text: str) -> bool:
+    """A figure, or one of the signs that stand for a missing one."""
+    return text in _MISSING or number_of(text) is not None
 
 
 def unit_of(text: str) -> str:

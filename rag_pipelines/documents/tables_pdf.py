@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rag_pipelines.documents.failures import DocumentFailure
-from rag_pipelines.documents.tables_captions import caption_of
+from rag_pipelines.documents.tables_captions import caption_of, is_numbered
 from rag_pipelines.documents.tables_continued import Part
+from rag_pipelines.documents.tables_evidence import is_aligned_table, is_ruled_table
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
 from rag_pipelines.documents.tables_headers import header_rows
 from rag_pipelines.documents.tables_joining import Found, joined
@@ -62,7 +63,13 @@ def tables_on(page: PageContent) -> list[Found]:
     """The tables of a page as the engines agree on them."""
     ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
     aligned = [Found("aligned", page.number, box, pruned(grid)) for box, grid in page.aligned]
-    return joined(ruled, aligned)
+    return [table for table in joined(ruled, aligned) if _speaks_for(table, page.words)]
+
+
+def _speaks_for(table: Found, words: Sequence[Word]) -> bool:
+    if table.engine == "ruled":
+        return is_ruled_table(table.grid)
+    return is_aligned_table(table.grid, numbered=is_numbered(caption_of(table.box, words)))
 
 
 def _body(page: PageContent) -> Sequence[Word]:

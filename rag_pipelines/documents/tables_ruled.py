@@ -5,10 +5,10 @@ A cell is what no line divides. Does not know tables without lines.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from rag_pipelines.documents.tables_divided import divided, inside
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
-from rag_pipelines.documents.tables_page import PageContent, Word
+from rag_pipelines.documents.tables_page import Box, PageContent, Word
 from rag_pipelines.documents.tables_rules import TOUCH, Rule, Rules, clusters, frames
 from rag_pipelines.documents.tables_text import text_of
 
@@ -18,43 +18,24 @@ _COVERED = 0.6
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
-    """A frame's grid: `xs` and `ys` are its lines, `areas` the undivided rectangles in it.
-
-    An area is first row, first column, last row, last column.
-    """
-
-    xs: list[float]
-    ys: list[float]
-    areas: list[tuple[int, int, int, int]]
-
-    def box(self, area: tuple[int, int, int, int]) -> tuple[float, float, float, float]:
-        top, left, bottom, right = area
-        return self.xs[left], self.ys[top], self.xs[right + 1], self.ys[bottom + 1]
-
-
-def ruled_tables(page: PageContent) -> list[tuple[tuple[float, float, float, float], Grid]]:
+def ruled_tables(page: PageContent) -> list[tuple[Box, Grid]]:
     """Boxes and grids of the frames that have two rows and two columns of text."""
-    found: list[tuple[tuple[float, float, float, float], Grid]] = []
+    found: list[tuple[Box, Grid]] = []
     for frame in frames(page.rules):
-        ruled = _ruled(frame)
-        if ruled is None:
-            continue
-        grid = pruned(_filled(ruled, page.words))
+        left, top, right, bottom = frame.box
+        near = [w for w in page.words if left <= w.x < right and top <= w.y < bottom]
+        grid = pruned(_grid(divided(_boxes(frame), near), near))
         if grid.height >= 2 and grid.width >= 2:
-            left, top, right, bottom = frame.box
             found.append(((left, top, right, bottom), grid))
     return found
 
 
-def _ruled(frame: Rules) -> Ruled | None:
+def _boxes(frame: Rules) -> list[Box]:
+    """What the lines of a frame enclose and do not divide."""
     left, top, right, bottom = frame.box
     xs = clusters([*(rule.at for rule in frame.down), left, right])
     ys = clusters([*(rule.at for rule in frame.across), top, bottom])
     rows, columns = len(ys) - 1, len(xs) - 1
-    if rows < 1 or columns < 1:
-        return None
     places = _Places(rows, columns)
     for row in range(rows):
         for column in range(columns):
@@ -62,7 +43,10 @@ def _ruled(frame: Rules) -> Ruled | None:
                 places.join((row, column), (row, column + 1))
             if row + 1 < rows and not _wall(frame.across, ys[row + 1], xs[column], xs[column + 1]):
                 places.join((row, column), (row + 1, column))
-    return Ruled(xs, ys, places.areas())
+    return [
+        (xs[left], ys[top], xs[right + 1], ys[bottom + 1])
+        for top, left, bottom, right in places.areas()
+    ]
 
 
 def _wall(rules: Sequence[Rule], at: float, start: float, end: float) -> bool:
@@ -119,16 +103,14 @@ class _Places:
         ]
 
 
-def _filled(ruled: Ruled, words: Sequence[Word]) -> Grid:
+def _grid(boxes: Sequence[Box], words: Sequence[Word]) -> Grid:
+    """Cells from their boxes: every edge of one begins a row or a column."""
+    xs = sorted({x for box in boxes for x in (box[0], box[2])})
+    ys = sorted({y for box in boxes for y in (box[1], box[3])})
+    column, row = {x: i for i, x in enumerate(xs)}, {y: i for i, y in enumerate(ys)}
     cells: list[Cell] = []
-    for area in ruled.areas:
-        top, left, bottom, right = area
-        box = ruled.box(area)
-        text = text_of([word for word in words if _inside(word, box)])
-        cells.append(Cell(top, left, text, bottom - top + 1, right - left + 1, box))
+    for box in boxes:
+        left, top, right, bottom = column[box[0]], row[box[1]], column[box[2]], row[box[3]]
+        text = text_of(inside(words, box))
+        cells.append(Cell(top, left, text, bottom - top, right - left, box))
     return Grid(cells)
-
-
-def _inside(word: Word, box: tuple[float, float, float, float]) -> bool:
-    left, top, right, bottom = box
-    return left <= word.x < right and top <= word.y < bottom
