@@ -10,7 +10,10 @@ from rag_pipelines.errors import UserError
 from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
 
-Url = Annotated[str, typer.Argument(help="The page's address.")]
+Url = Annotated[
+    str,
+    typer.Argument(help="An address, or file: and a path relative to sources.yaml."),
+]
 
 
 def why(url: Url, as_json: Json = False) -> None:
@@ -35,9 +38,12 @@ def forget(url: Url, as_json: Json = False) -> None:
 
 
 def _canonical(url: str) -> str:
-    found = canonical(url)
+    found = url if url.startswith("file:") else canonical(url)
     if found is None:
-        raise UserError(f"{url!r} is no address of a page; say http://… or https://…")
+        raise UserError(
+            f"{url!r} is no address of a page or file; say http://…, https://… or file:PATH with "
+            "the path relative to sources.yaml"
+        )
     return found
 
 
@@ -47,12 +53,25 @@ def _show(said: dict[str, Any]) -> None:
     if not said["sources"]:
         console.print("No source knows this URL: nothing that was crawled links to it.")
     for found in said["sources"]:
-        row = found["ledger"]
-        because = ": ".join(part for part in (row["reason"], row["detail"]) if part)
-        console.print(f"[bold]{found['source']}[/bold]  {row['outcome']} {because}".rstrip())
-        console.print(f"  status {row['status']}, {row['size']} bytes, fetched {row['fetched_at']}")
-        console.print(f"  found on {row['found_on'] or 'the start URLs'} at depth {row['depth']}")
+        console.print(f"[bold]{found['source']}[/bold]")
+        if found["ledger"]:
+            _show_row(found["ledger"])
         if found["page"]:
             page = found["page"]
             console.print(f"  page “{page['title']}”, {page['characters']} characters")
+        if found["document"]:
+            _show_file(found["document"])
         console.print(f"  run {found['run_id']}")
+
+
+def _show_row(row: dict[str, Any]) -> None:
+    because = ": ".join(part for part in (row["reason"], row["detail"]) if part)
+    console.print(f"  {row['outcome']} {because}".rstrip())
+    console.print(f"  status {row['status']}, {row['size']} bytes, fetched {row['fetched_at']}")
+    console.print(f"  found on {row['found_on'] or 'the start URLs'} at depth {row['depth']}")
+
+
+def _show_file(file: dict[str, Any]) -> None:
+    state = f"not read: {file['problem']}" if file["problem"] else f"read by {file['parser']}"
+    console.print(f"  file “{file['title'] or file['name']}”, {file['pages']} pages, {state}")
+    console.print(f"  {file['media_type']}, {file['size']} bytes, SHA-256 {file['document']}")

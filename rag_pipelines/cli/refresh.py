@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from rag_pipelines.cli.output import remarks
 from rag_pipelines.cli.runs import complaints, run_job
 from rag_pipelines.lib.corpus import corpus_digest
+from rag_pipelines.lib.documents import documents_of, failures
 from rag_pipelines.lib.instance import instance_of
 from rag_pipelines.lib.partitions import sync_sources
 from rag_pipelines.lib.project import Project
@@ -14,6 +16,8 @@ from rag_pipelines.records import Progress
 from rag_pipelines.retrieval.verdicts import golden_digest
 
 Figures = dict[str, dict[str, int]]
+_TOLD_BY = ("scraped_pages", "pdf_elements", "embeddings")
+_ROWS = "dagster/row_count"
 
 
 def refresh_and_release(
@@ -38,13 +42,26 @@ def _refresh_all(
     """Refresh each source; one that fails keeps its last good version and stops no other."""
     figures: Figures = {}
     problems: list[str] = []
-    ops = {"scraped_pages": {"config": {"accept_shrink": accept_shrink}}}
+    accepted = {"config": {"accept_shrink": accept_shrink}}
+    ops = {"scraped_pages": accepted, "pdf_elements": accepted}
     for name in names:
         project.progress = _labelled(tell, name)
         result = run_job(instance, "refresh_source", project, name, ops)
         problems += [f"{name}: {why}" for why in (complaints(result) if not result.success else [])]
         figures[name] = _figures(instance, name, result.run_id)
+        for url, why in _unread(instance, project, name, result.run_id).items():
+            remarks.print(f"[yellow]not read[/yellow] {name}: {url}: {why}", highlight=False)
     return figures, problems
+
+
+def _unread(
+    instance: dg.DagsterInstance, project: Project, name: str, run_id: str
+) -> dict[str, str]:
+    """Files that this run could not read, and why: they are left out, and stop nothing."""
+    made = next(materialized(instance, "pdf_elements", name, 1), None)
+    if made is None or made.run_id != run_id:
+        return {}
+    return failures(documents_of(project.tables, name, made))
 
 
 def _labelled(tell: Progress, label: str) -> Progress:
@@ -57,19 +74,25 @@ def _figures(instance: dg.DagsterInstance, name: str, run_id: str) -> dict[str, 
         asset: next(
             (v.metadata for v in materialized(instance, asset, name, 1) if v.run_id == run_id), {}
         )
-        for asset in ("scraped_pages", "embeddings")
+        for asset in _TOLD_BY
     }
-    now = {asset: last_good(instance, asset, name) for asset in ("scraped_pages", "embeddings")}
-    rows = {a: int(v.metadata["dagster/row_count"]) if v else 0 for a, v in now.items()}
-    scrape = made["scraped_pages"]
+    now = {asset: last_good(instance, asset, name) for asset in _TOLD_BY}
+
+    def corpus(asset: str, figure: str) -> int:
+        version = now[asset]
+        return int(version.metadata.get(figure, 0)) if version else 0
+
+    def run(asset: str, figure: str) -> int:
+        return int(made[asset].get(figure, 0))
+
     return {
-        "discovered": int(scrape.get("discovered", 0)),
-        "pages": rows["scraped_pages"],
-        "parsed": int(scrape.get("parsed", 0)),
-        "chunks": rows["embeddings"],
-        "embedded": int(made["embeddings"].get("computed", 0)),
-        "removed": int(scrape.get("gone", 0)),
-        "failed": int(scrape.get("failed", 0)),
+        "discovered": run("scraped_pages", "discovered") + run("pdf_elements", "discovered"),
+        "pages": corpus("scraped_pages", _ROWS) + corpus("pdf_elements", "files_read"),
+        "parsed": run("scraped_pages", "parsed") + run("pdf_elements", "parsed"),
+        "chunks": corpus("embeddings", _ROWS),
+        "embedded": run("embeddings", "computed"),
+        "removed": run("scraped_pages", "gone") + run("pdf_elements", "gone"),
+        "failed": run("scraped_pages", "failed") + run("pdf_elements", "failed"),
     }
 
 

@@ -19,9 +19,14 @@ def scrape_source(
     denied: Collection[str] = (),
     progress: Progress = no_progress,
 ) -> Scrape:
-    """What the source says now, compared with the scrape before."""
+    """What the source says now, compared with the scrape before.
+
+    A source of files has no pages and no URLs to visit: its files are read by `documents`.
+    """
+    if source.documents:
+        return Scrape([], [])
     if source.website:
         return scrape_website(name, source.website, previous, blobs, denied, progress)
     if source.loader:
         return scrape_loader(name, source.loader, previous, blobs, denied, progress)
-    raise ConfigError(f"source {name!r} has neither a website nor a loader")
+    raise ConfigError(f"source {name!r} has no website, no documents and no loader")

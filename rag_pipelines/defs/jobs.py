@@ -4,9 +4,11 @@ import dagster as dg
 
 refresh_source = dg.define_asset_job(
     "refresh_source",
-    selection=dg.AssetSelection.assets("scraped_pages", "chunks", "embeddings"),
+    selection=dg.AssetSelection.assets(
+        *("scraped_pages", "pdf_elements", "table_html", "image_captions", "chunks", "embeddings")
+    ),
     executor_def=dg.in_process_executor,
-    description="Scrape, cut and embed one source, checks included.",
+    description="Scrape, read, cut and embed one source, checks included.",
 )
 build_release = dg.define_asset_job(
     "build_release",

@@ -7,11 +7,14 @@ import dagster as dg
 
 from rag_pipelines.lib.io_manager import read
 from rag_pipelines.lib.versions import good_versions, last_good
-from rag_pipelines.records import EmbeddedChunks
+from rag_pipelines.records import Chunk, EmbeddedChunks
 from rag_pipelines.retrieval.manifest import IndexSpec, expected_digest
-from rag_pipelines.storage.tables import Tables
+from rag_pipelines.storage.tables import Tables, from_table
 
+CHUNKS = "chunks"
 EMBEDDINGS = "embeddings"
+ENTITY_MODEL = "entity_model"
+"""Metadata key under which `chunks` tells what found its entities."""
 
 
 def corpus_parts(
@@ -40,3 +43,14 @@ def previous_vectors(
     """Vectors of the source's last good version, for chunks that have not changed."""
     good = last_good(instance, EMBEDDINGS, source)
     return read(tables, EMBEDDINGS, source, good.version, EmbeddedChunks) if good else None
+
+
+def known_entities(
+    instance: dg.DagsterInstance, tables: Tables, source: str, model: str
+) -> dict[str, list[str]]:
+    """Entities by chunk id of the source's last good version, where this model found them."""
+    good = last_good(instance, CHUNKS, source)
+    if good is None or good.metadata.get(ENTITY_MODEL) != model:
+        return {}
+    chunks = from_table(tables.read(CHUNKS, source, good.version), Chunk)
+    return {chunk.id: chunk.entities for chunk in chunks}

@@ -5,7 +5,7 @@ Knows how to show a figure or a row; does not know where they come from.
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -57,8 +57,16 @@ def histogram(values: Sequence[float], label: str, limit: float | None = None) -
         axes.legend(frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
-    picture = base64.b64encode(buffer.getvalue()).decode()
-    return dg.MetadataValue.md(f"![{label}](data:image/png;base64,{picture})")
+    return pictures([(label, buffer.getvalue())])
+
+
+def pictures(shown: Iterable[tuple[str, bytes]]) -> dg.MetadataValue[Any]:
+    """Labelled PNGs as pictures in Markdown."""
+    lines = [
+        f"![{_cell(label)}](data:image/png;base64,{base64.b64encode(png).decode()})"
+        for label, png in shown
+    ]
+    return dg.MetadataValue.md("\n\n".join(lines) or "*none*")
 
 
 def _line(cells: Sequence[object]) -> str:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from rag_pipelines.documents.cloud import LlamaCloud
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
-from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.inference.protocols import Captioner, Embedder
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.records import ModelRef, Progress, no_progress
 from rag_pipelines.retrieval.durable import replace_json
@@ -74,6 +75,24 @@ class Project:
     def embedder(self) -> Embedder:
         """The configured embedder. Raises `ModelUnavailable`."""
         return _embedder(self.settings.embedder, self.settings.home, self.servers)
+
+    @cached_property
+    def captioner(self) -> Captioner | None:
+        """The configured captioner; None where none is. Raises `ConfigError`."""
+        if self.settings.captioner is None:
+            return None
+        from rag_pipelines.inference.captioners import captioner_for
+
+        return captioner_for(self.settings.captioner, self.servers)
+
+    @property
+    def cloud(self) -> LlamaCloud | None:
+        """Where LlamaParse is and the key for it; None without a key."""
+        key = self.settings.llama_cloud_api_key
+        if key is None:
+            return None
+        address = self.settings.llama_cloud_base_url or ""
+        return LlamaCloud(api_key=key.get_secret_value(), base_url=address)
 
     def index_spec(self) -> IndexSpec:
         """What the index is made with, apart from its rows."""

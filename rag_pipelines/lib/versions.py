@@ -12,6 +12,11 @@ import dagster as dg
 
 BLOCKING: dict[str, frozenset[str]] = {
     "scraped_pages": frozenset({"not_empty", "error_rate", "size_against_last"}),
+    "pdf_elements": frozenset(
+        {"not_empty", "size_against_last", "every_page_parsed", "order_and_boxes_valid"}
+    ),
+    "table_html": frozenset({"well_formed_and_sanitised"}),
+    "image_captions": frozenset(),
     "chunks": frozenset({"ids_unique", "within_token_limit", "every_page_covered"}),
     "embeddings": frozenset({"dimension_finite_unit", "count_matches_chunks"}),
 }
@@ -61,6 +66,12 @@ def to_read(
     if newest and newest.run_id == run_id:
         return newest
     return last_good(instance, asset, partition)
+
+
+def told(instance: dg.DagsterInstance, asset: str, partition: str, run_id: str) -> dict[str, Any]:
+    """What the asset said of the version that a step of this run reads; nothing without one."""
+    version = to_read(instance, asset, partition, run_id)
+    return version.metadata if version else {}
 
 
 def good_versions(

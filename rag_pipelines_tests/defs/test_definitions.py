@@ -12,6 +12,9 @@ from rag_pipelines.lib.versions import BLOCKING
 
 ASSETS = {
     "scraped_pages": ("corpus", "team:corpus", True),
+    "pdf_elements": ("documents", "team:documents", True),
+    "table_html": ("documents", "team:documents", True),
+    "image_captions": ("documents", "team:documents", True),
     "chunks": ("corpus", "team:corpus", True),
     "embeddings": ("index", "team:retrieval", True),
     "chroma_collection": ("index", "team:retrieval", False),
@@ -19,6 +22,9 @@ ASSETS = {
 }
 CHECKS = {
     "scraped_pages": BLOCKING["scraped_pages"] | {"source_is_fresh"},
+    "pdf_elements": BLOCKING["pdf_elements"],
+    "table_html": BLOCKING["table_html"] | {"rectangular"},
+    "image_captions": {"every_figure_captioned"},
     "chunks": BLOCKING["chunks"],
     "embeddings": BLOCKING["embeddings"],
     "chroma_collection": {
@@ -30,7 +36,14 @@ CHECKS = {
     },
     "chat_release": {"service_serves_release", "probe_answer_cites_source"},
 }
-NOT_BLOCKING = {"source_is_fresh", "service_serves_release", "probe_answer_cites_source"}
+NOT_BLOCKING = {
+    *("source_is_fresh", "rectangular", "every_figure_captioned"),
+    *("service_serves_release", "probe_answer_cites_source"),
+}
+HEAVY = {
+    *("torch", "transformers", "chromadb", "mlflow", "unstructured", "spacy", "cv2", "pandas"),
+    *("liteparse", "rapidocr", "pypdfium2", "llama_cloud", "pptx", "docx", "openpyxl", "PIL"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +77,10 @@ def test_the_graph_runs_from_left_to_right(definitions):
     }
     assert found == {
         "scraped_pages": set(),
-        "chunks": {"scraped_pages"},
+        "pdf_elements": {"scraped_pages"},
+        "table_html": {"pdf_elements"},
+        "image_captions": {"pdf_elements", "table_html"},
+        "chunks": {"scraped_pages", "pdf_elements", "table_html", "image_captions"},
         "embeddings": {"chunks"},
         "chroma_collection": {"embeddings"},
         "chat_release": {"chroma_collection"},
@@ -79,6 +95,32 @@ def test_checks_are_those_of_the_design_and_block_where_it_says(definitions):
             assert spec.blocking is (spec.name not in NOT_BLOCKING), spec.name
             assert spec.description, spec.name
     assert found == CHECKS
+
+
+def test_refreshing_a_source_covers_everything_that_is_partitioned_by_source(definitions):
+    job = definitions.resolve_job_def("refresh_source")
+    selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
+    assert selected == {name for name, (_, _, partitioned) in ASSETS.items() if partitioned}
+
+
+def test_a_captioner_is_retried_and_what_costs_only_cpu_is_not(definitions):
+    retried = {
+        name
+        for name in ("scraped_pages", "pdf_elements", "table_html", "image_captions", "chunks")
+        if definitions.resolve_assets_def(name).op.retry_policy
+    }
+    assert retried == {"scraped_pages", "image_captions"}
+
+
+def test_loading_the_definitions_loads_no_heavy_library():
+    program = (
+        "import sys\nfrom rag_pipelines.definitions import defs\n"
+        "defs()\nprint(*sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not HEAVY & set(done.stdout.split())
 
 
 def test_jobs_sensors_and_pools(definitions):

@@ -1,12 +1,17 @@
 """Assets of the corpus: what each source says now. The work is done in rag_pipelines.corpus."""
 
+from collections import Counter
 from typing import Any
 
 import dagster as dg
 
 from rag_pipelines.corpus.chunking import chunk_pages, splitter_for
+from rag_pipelines.corpus.crawl_visit import PDF
 from rag_pipelines.corpus.scrape import Scrape
 from rag_pipelines.corpus.sources import scrape_source
+from rag_pipelines.documents.chunking import chunk_documents
+from rag_pipelines.documents.enrichment import with_entities
+from rag_pipelines.lib.corpus import ENTITY_MODEL, known_entities
 from rag_pipelines.lib.io_manager import data_version
 from rag_pipelines.lib.metadata import columns, counts, histogram, sample
 from rag_pipelines.lib.partitions import SOURCES
@@ -14,14 +19,14 @@ from rag_pipelines.lib.progress import both, logged
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.scrapes import keep_ledger, previous_scrape
 from rag_pipelines.lib.versions import VERSION
-from rag_pipelines.records import Chunk, Page
+from rag_pipelines.records import Chunk, DocumentTable, Element, Figure, Page
 
 
-class ScrapeConfig(dg.Config):
+class RefreshConfig(dg.Config):
     """What a person may say of one refresh."""
 
     accept_shrink: bool = False
-    """Publish although most of the source's pages are gone, this once."""
+    """Publish although most of the source's pages or files are gone, this once."""
 
 
 @dg.asset(
@@ -35,7 +40,7 @@ class ScrapeConfig(dg.Config):
     metadata={"dagster/column_schema": columns(Page)},
 )
 def scraped_pages(
-    context: dg.AssetExecutionContext, config: ScrapeConfig, project: dg.ResourceParam[Project]
+    context: dg.AssetExecutionContext, config: RefreshConfig, project: dg.ResourceParam[Project]
 ) -> dg.MaterializeResult[list[Page]]:
     """Main text of a source's pages, as Markdown, with a ledger row for every URL."""
     name = context.partition_key
@@ -56,21 +61,31 @@ def scraped_pages(
     group_name="corpus",
     owners=["team:corpus"],
     kinds={"python"},
-    code_version="1",
+    code_version="2",
     metadata={"dagster/column_schema": columns(Chunk)},
 )
 def chunks(
     context: dg.AssetExecutionContext,
     scraped_pages: list[Page],
+    pdf_elements: list[Element],
+    table_html: list[DocumentTable],
+    image_captions: list[Figure],
     project: dg.ResourceParam[Project],
 ) -> dg.MaterializeResult[list[Chunk]]:
-    """Passages of a source's pages, small enough for the embedder."""
-    chunking, embedder = project.source(context.partition_key).chunking, project.embedder
-    splitter = splitter_for(chunking, embedder)
+    """Passages of a source's pages, files, tables and figures, small enough for the embedder."""
+    source, embedder = project.source(context.partition_key), project.embedder
+    progress = both(project.progress, logged(context.log.info))
+    splitter = splitter_for(source.chunking, embedder)
     cut = chunk_pages(scraped_pages, splitter)
-    limit = min(chunking.max_tokens, embedder.max_tokens)
-    project.progress("chunks", len(cut), len(cut))
-    return versioned(cut, _of_chunks(cut, limit) | {"token_limit": limit})
+    if pdf_elements:
+        cut += chunk_documents(pdf_elements, table_html, image_captions, splitter)
+    progress("chunks", len(cut), len(cut))
+    if model := source.entity_model:
+        known = known_entities(context.instance, project.tables, context.partition_key, model)
+        cut, _ = with_entities(cut, model, known, progress)
+    limit = min(source.chunking.max_tokens, embedder.max_tokens)
+    described = {"token_limit": limit, ENTITY_MODEL: model or "none"}
+    return versioned(cut, _of_chunks(cut, limit) | described)
 
 
 def versioned(value: Any, metadata: dict[str, Any]) -> dg.MaterializeResult[Any]:
@@ -95,6 +110,7 @@ def _of_pages(found: Scrape) -> dict[str, Any]:
         "gone": figures.removed,
         "failed": figures.failed,
         "refused": sum(figures.refused.values()),
+        "pdfs": sum(bool(e.snapshot) and e.content_type == PDF for e in found.ledger),
         "refused_by_reason": counts(figures.refused),
         "bytes": figures.bytes,
         "seconds": round(figures.seconds, 2),
@@ -106,6 +122,8 @@ def _of_chunks(cut: list[Chunk], limit: int) -> dict[str, Any]:
     tokens = sorted(chunk.tokens for chunk in cut) or [0]
     return {
         "dagster/row_count": len(cut),
+        "by_kind": counts(Counter(chunk.kind for chunk in cut)),
+        "entities": counts(dict(Counter(e for c in cut for e in c.entities).most_common(12))),
         "tokens_p50": tokens[len(tokens) // 2],
         "tokens_p95": tokens[int(len(tokens) * 0.95)],
         "lengths": histogram(tokens, "tokens a chunk", limit),

@@ -1,30 +1,37 @@
 """What must hold of a source's pages and chunks before anything is made of them."""
 
-from collections import Counter
 from datetime import UTC, datetime
 
 import dagster as dg
 from croniter import croniter
 
+from rag_pipelines.documents.checks import uncovered
 from rag_pipelines.lib.partitions import SOURCES
 from rag_pipelines.lib.project import Project
-from rag_pipelines.lib.versions import last_good, to_read
-from rag_pipelines.records import Chunk, Page
+from rag_pipelines.lib.versions import last_good, told
+from rag_pipelines.records import Chunk, DocumentTable, Element, Page
 
 _ERROR_RATE = 0.2
 
 
 def _said(context: dg.AssetCheckExecutionContext) -> dict[str, int]:
     """What the asset told of the version that is being checked."""
-    run_id = context.run.run_id
-    version = to_read(context.instance, "scraped_pages", context.partition_key, run_id)
-    return version.metadata if version else {}
+    return told(context.instance, "scraped_pages", context.partition_key, context.run.run_id)
 
 
 @dg.asset_check(asset="scraped_pages", blocking=True, partitions_def=SOURCES)
-def not_empty(scraped_pages: list[Page]) -> dg.AssetCheckResult:
-    """A source without a single page is a fault of the source or its address, never content."""
-    return dg.AssetCheckResult(passed=bool(scraped_pages), metadata={"pages": len(scraped_pages)})
+def not_empty(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """A source without a page or a PDF is a fault of the source or its address, never content.
+
+    A source of files has no pages; `not_empty` of `pdf_elements` looks at its files.
+    """
+    said, kind = _said(context), project.source(context.partition_key).kind
+    found = said.get("dagster/row_count", 0) + said.get("pdfs", 0)
+    return dg.AssetCheckResult(
+        passed=bool(found) or kind == "documents", metadata={"kind": kind, "found": found}
+    )
 
 
 @dg.asset_check(asset="scraped_pages", blocking=True, partitions_def=SOURCES)
@@ -99,12 +106,19 @@ def within_token_limit(
     asset="chunks",
     blocking=True,
     partitions_def=SOURCES,
-    additional_ins={"scraped_pages": dg.AssetIn("scraped_pages")},
+    additional_ins={
+        name: dg.AssetIn(name) for name in ("scraped_pages", "pdf_elements", "table_html")
+    },
 )
-def every_page_covered(chunks: list[Chunk], scraped_pages: list[Page]) -> dg.AssetCheckResult:
-    """A page with text and no chunk can never be found."""
-    found = Counter(chunk.url for chunk in chunks)
-    missing = [page.url for page in scraped_pages if page.text.strip() and not found[page.url]]
+def every_page_covered(
+    chunks: list[Chunk],
+    scraped_pages: list[Page],
+    pdf_elements: list[Element],
+    table_html: list[DocumentTable],
+) -> dg.AssetCheckResult:
+    """A page with text, of the web or of a file, that has no chunk can never be found."""
+    missing = uncovered(chunks, scraped_pages, pdf_elements, table_html)
+    places = [f"{url}, page {page}" if page else url for url, page in missing[:10]]
     return dg.AssetCheckResult(
-        passed=not missing, metadata={"missing": len(missing), "sample": "\n".join(missing[:10])}
+        passed=not missing, metadata={"missing": len(missing), "sample": "\n".join(places)}
     )
