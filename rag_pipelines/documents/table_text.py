@@ -16,10 +16,9 @@ from rag_pipelines.records import DocumentTable
 
 def lines_of(table: DocumentTable) -> list[Line]:
     """Caption, summary and rows; a line's `row` is that of the grid."""
-    about = [fold(table.caption), fold(table.summary)]
-    if about[1].startswith(about[0].rstrip(".")):
-        about = about[1:]
-    return [*(Line((text,)) for text in about if text), *_rows(table)]
+    caption, summary = fold(table.caption), fold(table.summary)
+    summary = summary.removeprefix(caption.rstrip(".")).lstrip(". ")
+    return [*(Line((text,)) for text in (caption, summary) if text), *_rows(table)]
 
 
 def html_of_rows(table: DocumentTable, rows: Sequence[int]) -> str:

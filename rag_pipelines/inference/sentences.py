@@ -41,9 +41,7 @@ def split_sentences(text: str) -> list[str]:
 
     Each stands verbatim in the text (white space folded); list and heading marks are left out.
     """
-    parts = (
-        " ".join(part.split()) for block in _blocks(text) for part in _ended(_MARKER.sub("", block))
-    )
+    parts = (" ".join(part.split()) for block in _blocks(text) for part in _sentences_of(block))
     return [part for part in parts if _WORD.search(part)]
 
 
@@ -57,6 +55,12 @@ def _blocks(text: str) -> Iterator[str]:
             block = []
         block.append(line)
     yield "\n".join(block)
+
+
+def _sentences_of(block: str) -> Iterator[str]:
+    if block.lstrip().startswith("|"):  # a row is one statement, whatever stands in its cells
+        return iter((block.strip("| \n"),))
+    return _ended(_MARKER.sub("", block))
 
 
 def _ended(block: str) -> Iterator[str]:

@@ -28,6 +28,8 @@ _NEXT_BEST = 0.85
 _SAME = 0.6
 """Share of a sentence's terms that an earlier one may have already said."""
 
+_ON_LINES = ("table", "figure")
+
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MARKS = re.compile(r"\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)")
 _FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]*_]*$")
@@ -94,9 +96,15 @@ def extractive_answer(
         new = set(terms(evidence.quote))
         repeats = any(citation.quote in evidence.quote for citation in answer.citations)
         if not repeats and len(new & said) <= _SAME * len(new):
-            answer.add(plain(evidence.quote), evidence, " ")
+            answer.add(plain(evidence.quote), evidence, _between(answer, evidence))
             said |= new
     return answer.finished(len(answer.citations)) if answer.citations else abstention()
+
+
+def _between(answer: "_Answer", evidence: Evidence) -> str:
+    """Rows and captions, which end in no full stop, stand on lines of their own."""
+    kinds = {evidence.chunk.kind, *(citation.kind for citation in answer.citations[-1:])}
+    return " " if kinds.isdisjoint(_ON_LINES) else "\n"
 
 
 class _Answer:

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Chunk, Hit
-from rag_pipelines.retrieval.sentences import Kind, plain, sentences
+from rag_pipelines.retrieval.sentences import Kind, Sentence, plain, sentences
 from rag_pipelines.retrieval.support import (
     Statement,
     contradicted,
@@ -105,14 +105,23 @@ def _subjects(hits: Sequence[Hit]) -> set[str]:
     return {term for term, count in counts.items() if count >= _SUBJECT_SHARE * len(hits)}
 
 
-def windows(hit: Hit, subjects: Collection[str] = (), longest: int = _WINDOW) -> Iterator[Window]:
-    """Every run of up to `longest` sentences of a hit, headings left out.
+def _may_be_quoted(sentence: Sentence, chunk: Chunk) -> bool:
+    """Not a heading; and of a table its rows and caption, not what we say about it."""
+    if chunk.kind == "table" and sentence.kind is not Kind.ROW:
+        return " ".join(chunk.text[sentence.start : sentence.end].split()) in chunk.heading
+    return sentence.kind is not Kind.HEADING
 
-    `subjects` are terms that count as said by the headings.
+
+def windows(hit: Hit, subjects: Collection[str] = (), longest: int = _WINDOW) -> Iterator[Window]:
+    """Every run of up to `longest` sentences of a hit, headings and summaries left out.
+
+    `subjects` are terms that count as said by the headings. Rows of a table are never joined: a
+    value of one with the name of another says what neither does.
     """
+    longest = 1 if hit.chunk.kind == "table" else longest
     text, header = hit.chunk.text, statement(f"{hit.chunk.title}. {hit.chunk.heading}")
     header.positive |= {term for term in subjects if not term[0].isdigit()}
-    found = [s for s in sentences(text) if s.kind is not Kind.HEADING]
+    found = [s for s in sentences(text) if _may_be_quoted(s, hit.chunk)]
     said = [statement(plain(text[s.start : s.end])) for s in found]
     for size in range(1, longest + 1):
         for i in range(len(found) - size + 1):

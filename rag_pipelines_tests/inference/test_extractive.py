@@ -40,7 +40,7 @@ def test_sentences_end_at_stops_items_and_headings_and_keep_their_closing_marks(
         "And on it went.",
     ]
     assert split_sentences("| a | b |\n|---|---|\n1. One\n\nこれは本です。それはペンです。") == [
-        "a | b |",
+        "a | b",
         "One",
         "これは本です。",
         "それはペンです。",
