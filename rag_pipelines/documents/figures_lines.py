@@ -35,6 +35,11 @@ class Line:
         return self.box[3] - self.box[1]
 
     @property
+    def upright(self) -> bool:
+        """Whether it runs up the page, as the titles of axes do."""
+        return len(self.text) > 3 and self.height > 2 * (self.box[2] - self.box[0])
+
+    @property
     def sparse(self) -> bool:
         """Whether its words stand far apart, as the labels of an axis do."""
         return self.box[2] - self.box[0] > 0.7 * len(self.text) * self.height
@@ -73,22 +78,31 @@ def caption_of(box: Sequence[float], lines: Sequence[Line]) -> str:
 
 
 def text_inside(box: Sequence[float], lines: Sequence[Line]) -> str:
-    """The lines whose middle lies in the box, a line each."""
-    inside = [
-        line.text
-        for line in lines
-        if box[0] <= (line.box[0] + line.box[2]) / 2 <= box[2]
-        and box[1] <= (line.box[1] + line.box[3]) / 2 <= box[3]
-        and not is_caption(line.text)
-    ]
-    return "\n".join(inside)
+    """What stands in the box, captions left out: a row of lines a line, from left to right."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=_level):
+        inside = box[0] <= (line.box[0] + line.box[2]) / 2 <= box[2]
+        if not inside or not box[1] <= _level(line) <= box[3] or is_caption(line.text):
+            continue
+        if rows and _level(line) - _level(rows[-1][0]) < 0.5 * min(line.height, rows[-1][0].height):
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return "\n".join(
+        fold(" ".join(line.text for line in sorted(row, key=lambda line: line.box[0])))
+        for row in rows
+    )
+
+
+def _level(line: Line) -> float:
+    return (line.box[1] + line.box[3]) / 2
 
 
 def _continues(line: Line, run: Line) -> bool:
     height = max(line.height, run.height, 1.0)
     if height > 2.5 * max(min(line.height, run.height), 1.0):
         return False  # one of them runs up the page
-    level = abs((line.box[1] + line.box[3]) - (run.box[1] + run.box[3])) / 2 < 0.4 * height
+    level = abs(_level(line) - _level(run)) < 0.4 * height
     return level and -0.5 * height <= run.box[0] - line.box[2] <= 1.5 * height
 
 

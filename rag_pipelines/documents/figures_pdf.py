@@ -30,6 +30,7 @@ _WHITE = 250
 _SCAN = 0.5
 _MOST_CHARACTERS = 20_000
 _SPACES = {0x20, 0xA0}
+_BREAKS = {0x0A, 0x0D}
 
 
 def pdf_figures(
@@ -194,10 +195,11 @@ def _runs(textpage: Any) -> Iterator[tuple[str, list[float]]]:
         left, right, bottom, top = edge
         known = pdfium.FPDFText_GetCharBox(textpage, index, left, right, bottom, top)
         box = [left.value, bottom.value, right.value, top.value]
-        if edges and (code < ord(" ") or not known or _apart(edges, box)):
+        printed = code >= ord(" ") and known
+        if edges and (code in _BREAKS or (printed and _apart(edges, box))):
             yield text.rstrip(), edges
             text, edges = "", []
-        if code >= ord(" ") and known:
+        if printed:
             text += chr(code)
             edges = _around(edges, box)
     if edges:

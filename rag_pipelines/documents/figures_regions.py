@@ -13,6 +13,7 @@ from rag_pipelines.documents.figures_lines import Line, is_caption
 GAP = 6.0
 """Shapes closer than so many points belong to one picture."""
 _LABEL_GAP = 11.0
+_TITLE_GAP = 9.0
 _RULE = 3.0
 _SMALLEST_SIDE = 40.0
 _SMALLEST_AREA = 5_500.0
@@ -25,6 +26,7 @@ _GRID_LINES = 3
 _GRID_GAP = 60.0
 _MOST_TEXT = 0.3
 _LONGEST_LABEL = 40
+_LONGEST_TITLE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,18 +246,26 @@ def _is_banner(box: Sequence[float], page: Sequence[float]) -> bool:
 
 
 def _take_labels(region: Region, lines: Sequence[Line], page: Sequence[float]) -> None:
-    """Short texts around a drawing, such as the labels of its axes, belong to it."""
+    """Short texts around a drawing belong to it: labels of axes, then what the axes are called."""
     if region.image_share > 0.6:
         return
-    drawn = list(region.box)
-    for line in lines:
-        short = len(line.text) <= _LONGEST_LABEL or line.sparse
-        label = short and not is_caption(line.text)
-        near = touches(line.box, drawn, _LABEL_GAP)
-        beside = line.box[0] >= drawn[0] - 60 and line.box[2] <= drawn[2] + 60
-        if label and near and beside:
-            region.box = union(region.box, line.box)
+    for gap, longest in ((_LABEL_GAP, _LONGEST_LABEL), (_TITLE_GAP, _LONGEST_TITLE)):
+        drawn = list(region.box)
+        for line in lines:
+            if _is_label(line, longest) and _stands_by(line, drawn, gap):
+                region.box = union(region.box, line.box)
     region.box = _clip(region.box, page) or region.box
+
+
+def _is_label(line: Line, longest: int) -> bool:
+    short = len(line.text) <= longest or line.sparse or line.upright
+    return short and not is_caption(line.text)
+
+
+def _stands_by(line: Line, drawn: Sequence[float], gap: float) -> bool:
+    box = line.box
+    near = touches(box, drawn, 2 * gap if line.upright else gap)
+    return near and box[0] >= drawn[0] - 60 and box[2] <= drawn[2] + 60
 
 
 def _outermost(regions: Sequence[Region]) -> list[Region]:
