@@ -259,6 +259,7 @@ class Citation:
     """Where a sentence of an answer is supported. `n` is the number in the answer, from 1.
 
     `quote` stands verbatim, white space folded, in the stored text of the page at `url`.
+    `document` is the SHA-256 of the file that is cited, `box` its place on `page` as `Element.box`.
     """
 
     n: int
@@ -272,6 +273,7 @@ class Citation:
     box: list[float] | None = None
     html: str | None = None
     image_url: str | None = None
+    document: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
