@@ -65,7 +65,7 @@ def test_the_documented_file_is_read(tmp_path: Path):
 
 def test_the_example_is_read():
     examples = Path(__file__).parents[1] / "examples"
-    assert list(load_sources(examples / "sources.yaml")) == ["handbook"]
+    assert list(load_sources(examples / "sources.yaml")) == ["handbook", "papers"]
 
 
 def test_without_the_default_file_there_are_no_sources(tmp_path: Path):

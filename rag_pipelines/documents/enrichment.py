@@ -6,6 +6,7 @@ Knows which passages are new. What an entity is is the business of `entities`.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from rag_pipelines.documents.entities import entities_of
 from rag_pipelines.records import Chunk, Progress, no_progress
 
 _AT_ONCE = 64
@@ -24,8 +25,6 @@ def with_entities(
     """
     found, new = dict(known), [chunk for chunk in chunks if chunk.id not in known]
     for start in range(0, len(new), _AT_ONCE):
-        from rag_pipelines.documents.entities import entities_of
-
         some = new[start : start + _AT_ONCE]
         named = entities_of([chunk.text for chunk in some], model)
         found |= {chunk.id: names for chunk, names in zip(some, named, strict=True)}

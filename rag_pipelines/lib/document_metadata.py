@@ -3,7 +3,6 @@
 Pictures are small, and as few as tell something: Dagster keeps them in its event log for ever.
 """
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -11,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from rag_pipelines.documents.rendering import render_page, thumbnail
+from rag_pipelines.documents.worker import DocumentFailure, DocumentWorker
 from rag_pipelines.lib.metadata import counts, pictures, sample
 from rag_pipelines.lib.versions import Version
 from rag_pipelines.records import DocumentFile, DocumentTable, Element, Figure
@@ -18,7 +19,8 @@ from rag_pipelines.storage.blobs import Blobs
 
 PICTURES = "thumbnails"
 _SHOWN = 4
-_PIXELS = 180
+_SCALE = 0.4
+"""Pixels a point, of a page that is only glanced at."""
 _ROWS, _COLUMNS = 8, 8
 
 
@@ -130,18 +132,6 @@ def _small(figures: Sequence[Figure], blobs: Blobs) -> Iterator[tuple[str, bytes
         yield label, thumbnail(blobs.get(figure.image))
 
 
-def thumbnail(png: bytes, pixels: int = _PIXELS) -> bytes:
-    """A small PNG of a PNG."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as picture:
-        small = picture.convert("RGB")
-        small.thumbnail((pixels, pixels))
-        out = io.BytesIO()
-        small.save(out, "PNG", optimize=True)
-    return out.getvalue()
-
-
 def page_thumbnails(
     files: Sequence[DocumentFile], blobs: Blobs, parsed: int, before: Version | None
 ) -> Any:
@@ -153,14 +143,12 @@ def page_thumbnails(
 
 
 def _first_pages(files: Sequence[DocumentFile], blobs: Blobs) -> Iterator[tuple[str, bytes]]:
-    from rag_pipelines.documents.rendering import render_page
-    from rag_pipelines.documents.worker import DocumentFailure, DocumentWorker
-
     if not files:
         return
-    with DocumentWorker(wall_seconds=30) as worker:
+    with DocumentWorker(cpu_seconds=30, wall_seconds=60) as worker:
         for file in files:
             try:
-                yield file.name, thumbnail(render_page(worker, blobs, file.document, 1))
+                page = render_page(blobs.get(file.document), 1, scale=_SCALE, worker=worker)
             except DocumentFailure:
                 continue  # a picture for the eye; what could not be read is told by the asset
+            yield file.name, thumbnail(page)
