@@ -1,4 +1,4 @@
-"""`make demo`: the site beside this file becomes a release, and a question gets a cited answer.
+"""`make demo`: the site and the papers beside this file become a release, and are asked questions.
 
 Serves the site on a fixed port of this machine for as long as it runs, drives the `rag` command
 as a person would, and holds a citation against the page it names. Leaves nothing running.
@@ -24,6 +24,8 @@ EXAMPLES = Path(__file__).resolve().parent
 HOME = EXAMPLES.parent / ".rag" / "demo"
 PORT = 8765  # golden.yaml and sitemap.xml name it, so it is fixed
 QUESTION = "How long is the warranty on the probe?"
+OF_A_TABLE = "How deep is the Mill Pond of the field trial?"
+CELL = "2.4 m"  # of a table of documents/field-trial-2025.pdf; nothing else says it
 ENVIRONMENT = {
     "RAG_HOME": str(HOME),
     "RAG_SOURCES": str(EXAMPLES / "sources.yaml"),
@@ -137,11 +139,16 @@ def main() -> int:
             answer = json.loads(rag("ask", QUESTION, "--json", capture=True))
             show(answer)
             held = verbatim(answer["citations"])
+            of_a_table = rag("ask", OF_A_TABLE, capture=True)
+            print(of_a_table)
     except DemoFailed as error:
         print(f"make demo: {error}", file=sys.stderr)
         return 2
     if not held:
         print("make demo: no quote stands in the page it cites", file=sys.stderr)
+        return 1
+    if CELL not in of_a_table:
+        print(f"make demo: {CELL!r} is not in the answer out of the table", file=sys.stderr)
         return 1
     print(f"{held} of {len(answer['citations'])} quotes stand verbatim in the page they cite.")
     where(answer["release"], time.monotonic() - began)
@@ -154,11 +161,11 @@ def where(release: str, seconds: float) -> None:
     print(f"""
 Done in {seconds:.0f} s; nothing is left running. Everything is under {root}:
   release        {root}/releases/{release}
-  pages, chunks  {root}/assets and {root}/blobs
+  pages, chunks  {root}/assets and {root}/blobs (files, elements, tables and figures as well)
   runs, checks   {root}/dagster (Dagster's instance)
 Look at it:      RAG_HOME={root} RAG_SOURCES=examples/sources.yaml make up
-Your own site:   copy examples/sources.yaml to sources.yaml, name your start_urls, and run
-                 .venv/bin/rag ingest --all""")
+Your own:        copy examples/sources.yaml to sources.yaml, name your start_urls and files, and
+                 run .venv/bin/rag ingest --all""")
 
 
 if __name__ == "__main__":
