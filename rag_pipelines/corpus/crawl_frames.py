@@ -4,11 +4,14 @@ A frame is a line of JSON and the bytes that the line announces. No crawling her
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rag_pipelines.records import Outcome
+
+if TYPE_CHECKING:
+    from rag_pipelines.sources import Website
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +25,41 @@ class Known:
     charset: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What the crawling process must know of a `Website`; the fields mean what they mean there.
+
+    A class of its own, so that the process starts without what reads and checks `sources.yaml`.
+    """
+
+    start_urls: Sequence[str]
+    max_depth: int
+    max_pages: int
+    max_bytes: int
+    max_seconds: float
+    max_page_bytes: int
+    include: Sequence[str]
+    exclude: Sequence[str]
+    allow_private_hosts: Sequence[str]
+    sitemaps: bool
+    delay: float
+    concurrency: int
+    contact: str
+
+    @classmethod
+    def of(cls, website: "Website") -> "Site":
+        """The site that an entry of `sources.yaml` names."""
+        return cls(**{field.name: getattr(website, field.name) for field in fields(cls)})
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A crawl to do: the `Website` as JSON, where blobs lie, what is known, and what is denied.
+    """A crawl to do: the site, where blobs lie, what is known, and what is denied.
 
     The timeouts are those of `storage.fetch.FetchLimits`, in seconds.
     """
 
-    website: dict[str, Any]
+    site: Site
     blobs: str
     known: dict[str, Known] = field(default_factory=dict[str, Known])
     denied: tuple[str, ...] = ()
@@ -45,10 +75,11 @@ class Job:
     @classmethod
     def read(cls, stream: IO[bytes]) -> "Job":
         """Receive a job until the stream ends."""
-        fields = json.loads(stream.read())
-        fields["known"] = {url: Known(**known) for url, known in fields["known"].items()}
-        fields["denied"] = tuple(fields["denied"])
-        return cls(**fields)
+        told = json.loads(stream.read())
+        told["site"] = Site(**told["site"])
+        told["known"] = {url: Known(**known) for url, known in told["known"].items()}
+        told["denied"] = tuple(told["denied"])
+        return cls(**told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,8 @@ class Ledger:
         self, visits: Iterable[Visit], readings: Mapping[str, Reading]
     ) -> list[Visit]:
         """Copies whose original left, so that they are pages now and their text is wanted."""
+        if not self._entries:
+            return []  # all that is kept has just been read
         entries = self.entries(visits, readings)
         by_url = {visit.url: visit for visit in visits}
         return [

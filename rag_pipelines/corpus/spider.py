@@ -28,7 +28,6 @@ from rag_pipelines.corpus.robots import MAX_BYTES as ROBOTS_BYTES
 from rag_pipelines.corpus.robots import PRODUCT_TOKEN
 from rag_pipelines.corpus.sitemaps import MAX_BYTES as SITEMAP_BYTES
 from rag_pipelines.corpus.urls import Scope, canonical, origin_of
-from rag_pipelines.sources import Website
 from rag_pipelines.storage.addresses import AddressGuard
 from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines.storage.fetch import Fetcher, FetchLimits, Response
@@ -97,15 +96,15 @@ class SiteSpider(Spider):
     def __init__(self, job: Job, stream: BinaryIO) -> None:
         super().__init__()
         self.job, self.stream = job, stream
-        self.website = Website.model_validate(job.website)
-        self.pacing = Pacing(self.website.delay, self.website.max_seconds, self.website.concurrency)
+        self.site = job.site
+        self.pacing = Pacing(self.site.delay, self.site.max_seconds, self.site.concurrency)
         self.finished = False
 
     def fetchers(self) -> tuple[Fetcher, Fetcher]:
         """One for pages, and one for robots.txt and sitemaps, which may be larger."""
-        guard = AddressGuard(self.website.allow_private_hosts)
-        agent = user_agent(self.website.contact)
-        sizes = (self.website.max_page_bytes, max(ROBOTS_BYTES, SITEMAP_BYTES))
+        guard = AddressGuard(self.site.allow_private_hosts)
+        agent = user_agent(self.site.contact)
+        sizes = (self.site.max_page_bytes, max(ROBOTS_BYTES, SITEMAP_BYTES))
         pages, files = (Fetcher(guard, self._limits(size), agent, _CONNECTIONS) for size in sizes)
         return pages, files
 
@@ -120,7 +119,7 @@ class SiteSpider(Spider):
     async def start(self) -> AsyncIterator[Request]:
         """The whole crawl: it asks the downloader itself, so the scheduler has nothing to do."""
         try:
-            start_urls = [url for text in self.website.start_urls if (url := canonical(text))]
+            start_urls = [url for text in self.site.start_urls if (url := canonical(text))]
             await self.crawl(start_urls).run(start_urls, list(self.job.known))
             self.finished = True
         except Exception:
@@ -130,11 +129,9 @@ class SiteSpider(Spider):
 
     def crawl(self, start_urls: list[str]) -> Crawl:
         """Put the crawl's parts together."""
-        website = self.website
-        scope = Scope.of(start_urls, website.include, website.exclude)
-        budget = Budget(
-            website.max_depth, website.max_pages, website.max_bytes, website.max_page_bytes
-        )
+        site = self.site
+        scope = Scope.of(start_urls, site.include, site.exclude)
+        budget = Budget(site.max_depth, site.max_pages, site.max_bytes, site.max_page_bytes)
         denied = [url for text in self.job.denied if (url := canonical(text))]
         requests = Requests(self.download, self.pacing)
         return Crawl(
@@ -144,7 +141,7 @@ class SiteSpider(Spider):
             pacing=self.pacing,
             scope=scope,
             emit=self.emit,
-            sitemaps=website.sitemaps,
+            sitemaps=site.sitemaps,
         )
 
     async def download(self, url: str, headers: Mapping[str, str], follow: bool) -> Response:
@@ -173,7 +170,7 @@ def user_agent(contact: str) -> str:
 def main() -> int:
     """Crawl what standard input says; frames are all that goes to standard output."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))  # pages are parsed here as well
-    stream = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
+    stream = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     os.dup2(2, 1)  # whatever a library prints must not land between the frames
     job = Job.read(sys.stdin.buffer)
     ours = {

@@ -33,7 +33,7 @@ class SpiderProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
-        limit = float(job.website["max_seconds"]) + _GRACE
+        limit = job.site.max_seconds + _GRACE
         self._watchdog = threading.Timer(limit, self._process.kill)
         self._reader = threading.Thread(target=self._read, daemon=True)
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from rag_pipelines.corpus.crawl_frames import Body, Job, Known, Visit
+from rag_pipelines.corpus.crawl_frames import Body, Job, Known, Site, Visit
 from rag_pipelines.corpus.crawl_text import read_text
 from rag_pipelines.corpus.extract import Extracted
 from rag_pipelines.corpus.extraction_pool import ExtractFailure, ExtractionPool
@@ -76,7 +76,7 @@ def _job(
     timeouts: FetchLimits,
 ) -> Job:
     return Job(
-        website.model_dump(mode="json"),
+        Site.of(website),
         blobs.root,
         known,
         tuple(sorted(denied)),
@@ -97,7 +97,7 @@ def _crawl(job: Job, intake: "Intake", blobs: Blobs) -> list[Visit]:
                 visits[message.url] = message
         problem = spider.problem()
     if problem:
-        for url in filter(None, map(canonical, job.website["start_urls"])):
+        for url in filter(None, map(canonical, job.site.start_urls)):
             broken = Visit(url, Outcome.FAILED, "crawler", problem, transient=True)
             visits.setdefault(url, broken)
     return sorted(visits.values(), key=lambda visit: (visit.depth, visit.url))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.corpus import crawl_frames
 from rag_pipelines.corpus.crawl_frames import Body, Job, Visit, read_frames
 from rag_pipelines.corpus.crawl_links import MAX_LINKS, read_links
 from rag_pipelines.corpus.crawl_traps import MAX_VARIANTS, Traps, looks_like_a_file
@@ -40,7 +41,7 @@ def spider_run(site: Site, folder: Path, **fields: object) -> tuple[list[Body | 
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        Job(website.model_dump(mode="json"), str(folder)).write(process.stdin)
+        Job(crawl_frames.Site.of(website), str(folder)).write(process.stdin)
         process.stdin = None
         messages = [message for message, _ in read_frames(process.stdout)]
         said = process.stderr.read().decode().split()
