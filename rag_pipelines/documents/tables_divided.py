@@ -67,7 +67,7 @@ def _at_gaps(boxes: Sequence[Box], words: Sequence[Word]) -> list[Box]:
     found: list[Box] = []
     for (left, right), band in bands.items():
         rows = [line for box in band for line in lines_of(inside(words, box))]
-        cuts = _column_gaps(rows) if len(rows) >= 2 else []
+        cuts = column_gaps(rows) if len(rows) >= 2 else []
         edges = [left, *cuts, right]
         kept = cuts if cuts and _hold_figures(rows, edges) else []
         for box in band:
@@ -75,7 +75,7 @@ def _at_gaps(boxes: Sequence[Box], words: Sequence[Word]) -> list[Box]:
     return found
 
 
-def _column_gaps(rows: Sequence[Sequence[Word]]) -> list[float]:
+def column_gaps(rows: Sequence[Sequence[Word]]) -> list[float]:
     """Middles of the gaps that no row writes over."""
     words = [word for row in rows for word in row]
     least = _GAP * median(word.height for word in words)

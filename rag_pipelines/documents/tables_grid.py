@@ -3,11 +3,14 @@
 Knows rows, columns, spans and text. Does not know where a table was found or by what.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 
 from rag_pipelines.corpus.fingerprint import fold
+
+_LEADER = re.compile(r"\s*(?:[.\u2026]\s?){4,}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def grid_of_rows(rows: Iterable[Sequence[str]], headers: int = 0) -> Grid:
 
 
 def pruned(grid: Grid) -> Grid:
-    """Without the rows and columns in which no cell with text begins."""
+    """Without rows and columns in which no cell with text begins, holes, and leader dots."""
     rows = sorted({cell.row for cell in grid.filled})
     columns = sorted({cell.column for cell in grid.filled})
     cells: list[Cell] = []
@@ -74,8 +77,23 @@ def pruned(grid: Grid) -> Grid:
         r = [i for i, row in enumerate(rows) if cell.row <= row < cell.row + cell.rowspan]
         c = [i for i, at in enumerate(columns) if cell.column <= at < cell.column + cell.colspan]
         if r and c:
-            cells.append(replace(cell, row=r[0], column=c[0], rowspan=len(r), colspan=len(c)))
+            text = _LEADER.sub("", cell.text)
+            cells.append(
+                replace(cell, text=text, row=r[0], column=c[0], rowspan=len(r), colspan=len(c))
+            )
     headers = sum(row < grid.headers for row in rows)
+    taken = {
+        (row, column)
+        for cell in cells
+        for row in range(cell.row, cell.row + cell.rowspan)
+        for column in range(cell.column, cell.column + cell.colspan)
+    }
+    cells += [
+        Cell(row, column, "")
+        for row in range(len(rows))
+        for column in range(len(columns))
+        if (row, column) not in taken
+    ]
     return Grid(cells, min(headers, max(0, len(rows) - 1)))
 
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.tables_aligned import aligned_tables
 from rag_pipelines.documents.tables_captions import caption_of, is_numbered
 from rag_pipelines.documents.tables_continued import Part
 from rag_pipelines.documents.tables_evidence import is_aligned_table, is_ruled_table
-from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
+from rag_pipelines.documents.tables_grid import Cell, Grid
 from rag_pipelines.documents.tables_headers import header_rows
 from rag_pipelines.documents.tables_joining import Found, joined
-from rag_pipelines.documents.tables_page import PageContent, Word, read_pages
+from rag_pipelines.documents.tables_open import open_tables
+from rag_pipelines.documents.tables_page import Box, PageContent, Word, read_pages
 from rag_pipelines.documents.tables_ruled import ruled_tables
 
 _MARGIN = 0.09
@@ -62,8 +64,19 @@ def parts_of(page: PageContent) -> Iterator[Part]:
 def tables_on(page: PageContent) -> list[Found]:
     """The tables of a page as the engines agree on them."""
     ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
-    aligned = [Found("aligned", page.number, box, pruned(grid)) for box, grid in page.aligned]
+    drawn = [table.box for table in ruled]
+    ruled += [
+        Found("open", page.number, box, grid)
+        for box, grid in open_tables(page)
+        if not any(_overlap(box, other) for other in drawn)
+    ]
+    aligned = [Found("aligned", page.number, box, grid) for box, grid in aligned_tables(page)]
     return [table for table in joined(ruled, aligned) if _speaks_for(table, page.words)]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    return across > 0 and min(one[3], other[3]) - max(one[1], other[1]) > 0
 
 
 def _speaks_for(table: Found, words: Sequence[Word]) -> bool:

@@ -1,0 +1,78 @@
+"""Tables with lines across only: a rule above, one below the headings, one at the end.
+
+The rules tell where the table is, the gaps in its rows of figures where the columns are, and each
+line of text is a row. Does not know tables without any line.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rag_pipelines.documents.tables_captions import is_numbered
+from rag_pipelines.documents.tables_divided import inside
+from rag_pipelines.documents.tables_grid import Grid
+from rag_pipelines.documents.tables_lines import grid_of_lines, segments_of
+from rag_pipelines.documents.tables_page import Box, PageContent, Word
+from rag_pipelines.documents.tables_rules import Rule, frames
+from rag_pipelines.documents.tables_text import lines_of, text_of
+
+_SAME = 6.0
+"""Points by which the ends of a table's rules may differ."""
+_SHORTEST = 100.0
+
+
+def open_tables(page: PageContent) -> list[tuple[Box, Grid]]:
+    """Boxes and grids of what stands between rules of the same length, where that is figures."""
+    closed = [frame.box for frame in frames(page.rules)]
+    alone = [rule for rule in page.rules.across if not _within(rule, closed)]
+    found: list[tuple[Box, Grid]] = []
+    for rules in _groups(alone, page.words):
+        left, right = min(r.start for r in rules), max(r.end for r in rules)
+        box = (left - _SAME, rules[0].at, right + _SAME, rules[-1].at)
+        drawn = [rule for rule in alone if box[1] <= rule.at <= box[3]]
+        grid = grid_of_lines(inside(page.words, box), drawn)
+        if grid is not None:
+            found.append((box, grid))
+    return found
+
+
+def _within(rule: Rule, boxes: Sequence[Sequence[float]]) -> bool:
+    return any(
+        b[0] - 1 <= rule.start and rule.end <= b[2] + 1 and b[1] - 1 <= rule.at <= b[3] + 1
+        for b in boxes
+    )
+
+
+def _groups(rules: Sequence[Rule], words: Sequence[Word]) -> list[list[Rule]]:
+    """Rules of the same ends, from the top, as long as what stands between them is a table."""
+    kinds: list[list[Rule]] = []
+    for rule in sorted(rules):
+        if rule.length < _SHORTEST:
+            continue
+        for kind in kinds:
+            if abs(kind[0].start - rule.start) <= _SAME and abs(kind[0].end - rule.end) <= _SAME:
+                kind.append(rule)
+                break
+        else:
+            kinds.append([rule])
+    groups: list[list[Rule]] = []
+    for kind in kinds:
+        group = [kind[0]]
+        for upper, lower in pairwise(kind):
+            if not _tabular(upper, lower, words):
+                groups.append(group)
+                group = []
+            group.append(lower)
+        groups.append(group)
+    return [group for group in groups if len(group) >= 2]
+
+
+def _tabular(upper: Rule, lower: Rule, words: Sequence[Word]) -> bool:
+    """Whether two rules have rows of a table between them, or one heading, or nothing."""
+    box = (upper.start - _SAME, upper.at, upper.end + _SAME, lower.at)
+    lines = lines_of(inside(words, box))
+    if not lines:
+        return lower.at - upper.at <= 2 * _SAME
+    if any(is_numbered(text_of(line)) for line in lines):
+        return False
+    parted = sum(len(segments_of(line)) > 1 for line in lines)
+    return parted * 2 >= len(lines)
