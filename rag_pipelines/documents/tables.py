@@ -14,9 +14,8 @@ from tempfile import TemporaryDirectory
 from rag_pipelines.corpus.fingerprint import digest_of
 from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.tables_continued import Part, continued, whole
-from rag_pipelines.documents.tables_grid import Grid, html_of, pruned
-from rag_pipelines.documents.tables_headers import header_rows
-from rag_pipelines.documents.tables_html import grid_of_html
+from rag_pipelines.documents.tables_grid import Grid, html_of
+from rag_pipelines.documents.tables_html import clean_table
 from rag_pipelines.documents.tables_pdf import part_of
 from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.documents.worker import DocumentWorker
@@ -135,11 +134,9 @@ def _from_html(elements: Sequence[Element]) -> Iterator[DocumentTable]:
     for element in elements:
         if element.kind != "Table" or not element.html:
             continue
-        grid, caption = grid_of_html(element.html)
-        grid = pruned(grid)
+        grid, caption = clean_table(element.html)
         if not grid.filled:
             continue
-        grid = replace(grid, headers=grid.headers or header_rows(grid))
         yield replace(
             _filled(_row(element, element.extractor), grid, caption),
             page=element.page,

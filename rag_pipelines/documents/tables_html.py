@@ -3,11 +3,12 @@
 Only cells, their spans and their text are taken, so what `tables_grid` writes of them is clean.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 from rag_pipelines.corpus.fingerprint import fold
-from rag_pipelines.documents.tables_grid import Cell, Grid
+from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
+from rag_pipelines.documents.tables_headers import header_rows
 
 _WIDEST = 200
 """Columns beyond this are a bomb, not a table."""
@@ -24,6 +25,13 @@ class _Open:
     colspan: int
     heading: bool
     text: list[str] = field(default_factory=list[str])
+
+
+def clean_table(html: str) -> tuple[Grid, str]:
+    """The first table's grid without what is blank, its headings counted, and its caption."""
+    grid, caption = grid_of_html(html)
+    grid = pruned(grid)
+    return replace(grid, headers=grid.headers or header_rows(grid)), caption
 
 
 def grid_of_html(html: str) -> tuple[Grid, str]:
