@@ -1,0 +1,133 @@
+"""The example's files ingested once, and asked what only a table, caption, scan or slide says."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rag_pipelines.sources import GoldenQuestion, load_golden
+from rag_pipelines_tests.end_to_end.installation import Installation, website
+
+pytestmark = pytest.mark.slow
+EXAMPLES = Path(__file__).parents[2] / "examples"
+QUESTIONS = [
+    question
+    for question in load_golden(EXAMPLES / "golden.yaml")
+    if any(expected.url.startswith("file:") for expected in question.expect)
+]
+KINDS = {
+    "How deep is the Mill Pond of the field trial?": "table",
+    "How many nights with less than 4 mg/l of oxygen did Willow Pond have?": "figure",
+    "Until when is the certificate of the reference thermometer valid?": "document",
+    "What discount do dealers get from an order of ten probes on?": "document",
+}
+PAPERS = json.dumps({"documents": {"paths": ["documents/*"]}})
+
+
+def with_papers(installation: Installation) -> Installation:
+    shutil.copytree(EXAMPLES / "documents", installation.folder / "documents")
+    installation.sources(f"sources:\n  papers: {PAPERS}\n")
+    return installation
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    made = with_papers(Installation(tmp_path_factory.mktemp("papers")))
+    made.sources(f"sources:\n  papers: {PAPERS}\n")
+    said = made.rag("ingest", "--all")
+    assert said["published"]
+    assert said["sources"]["papers"] == said["sources"]["papers"] | {
+        **{"discovered": 3, "pages": 3, "parsed": 3, "removed": 0, "failed": 0}
+    }
+    return made
+
+
+def test_the_example_asks_of_a_table_a_figure_a_scan_and_a_slide():
+    assert {question.question for question in QUESTIONS} == set(KINDS)
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.expect[0].url.rsplit("/")[-1])
+def test_a_question_is_answered_from_the_page_that_alone_says_it(
+    papers: Installation, question: GoldenQuestion
+):
+    (expected,) = question.expect
+    said = papers.rag("ask", question.question)
+    first = said["citations"][0]
+    assert expected.quote in said["answer"]
+    assert (first["url"], first["page"]) == (expected.url, expected.page)
+    assert first["kind"] == KINDS[question.question]
+    assert first["box"] is None or len(first["box"]) == 4
+    if first["kind"] == "table":
+        assert first["html"].startswith("<table")
+    if first["kind"] == "figure":
+        assert first["image_url"]
+
+
+def test_files_that_did_not_change_cost_nothing(papers: Installation):
+    again = papers.rag("ingest", "--all")
+    assert not again["published"]
+    assert (again["sources"]["papers"]["parsed"], again["sources"]["papers"]["embedded"]) == (0, 0)
+
+
+def test_why_a_file_is_in_the_corpus(papers: Installation):
+    (known,) = papers.rag("why", "file:documents/field-trial-2025.pdf")["sources"]
+    assert (known["document"]["pages"], known["document"]["problem"]) == (5, "")
+    assert known["run_id"]
+    assert papers.rag("why", "file:documents/other.pdf")["sources"] == []
+
+
+def test_a_broken_file_is_told_and_stops_no_other(installation: Installation):
+    with_papers(installation)
+    report = installation.folder / "documents" / "field-trial-2025.pdf"
+    (installation.folder / "documents" / "cut.pdf").write_bytes(report.read_bytes()[:4000])
+    (installation.folder / "documents" / "empty.pdf").write_bytes(b"")
+    (installation.folder / "documents" / "certificate-scan.pdf").unlink()
+    done = installation.run("ingest", "--all", "--json")
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if "not read" in line]
+    assert [name for name in ("cut.pdf", "empty.pdf") if any(name in line for line in told)]
+    assert json.loads(done.stdout)["sources"]["papers"]["failed"] == len(told)
+    (known,) = installation.rag("why", "file:documents/empty.pdf")["sources"]
+    assert known["document"]["problem"].startswith("empty")
+
+    installation.rag("forget", "file:documents/dealer-training.pptx")
+    assert installation.rag("ingest", "--all")["sources"]["papers"]["pages"] >= 1
+    found = installation.rag("search", "discount for dealers of ten probes")["results"]
+    assert not any(hit["url"].endswith(".pptx") for hit in found)
+
+
+def test_files_that_vanish_at_once_are_blocked_until_that_is_accepted(installation: Installation):
+    with_papers(installation)
+    (installation.folder / "documents" / "certificate-scan.pdf").unlink()
+    notes = installation.folder / "documents" / "notes.txt"
+    notes.write_text("The spare key of the gateway hangs behind the pump.\n")
+    first = installation.rag("ingest")
+    for path in (installation.folder / "documents").glob("*.p*"):
+        path.unlink()
+    blocked = installation.run("ingest", "--json")
+    assert blocked.returncode == 1
+    assert "--accept-shrink" in blocked.stderr
+    assert json.loads(blocked.stdout)["release"] == first["release"]
+    accepted = installation.rag("ingest", "papers", "--accept-shrink")
+    assert accepted["published"]
+    assert accepted["sources"]["papers"]["pages"] == 1
+
+
+def test_a_pdf_that_a_site_links_to_is_read_as_well(installation: Installation, site):
+    shutil.copy(EXAMPLES / "documents" / "field-trial-2025.pdf", site.folder / "trial.pdf")
+    index = site.folder / "index.html"
+    index.write_text(
+        index.read_text().replace("<ul>", '<ul><li><a href="trial.pdf">trial</a></li>')
+    )
+    installation.sources("sources:\n" + website("log", site.url))
+    log = installation.rag("ingest")["sources"]["log"]
+    assert (log["pages"], log["parsed"], log["failed"]) == (26, 26, 0)
+    said = installation.rag("ask", "How deep is the Mill Pond of the field trial?")
+    assert said["citations"][0]["url"] == f"{site.url}trial.pdf"
+    assert said["citations"][0]["page"] == 1
+    (known,) = installation.rag("why", f"{site.url}trial.pdf")["sources"]
+    assert known["ledger"]["content_type"] == "application/pdf"
+    assert known["document"]["pages"] == 5
+    installation.rag("forget", f"{site.url}trial.pdf")
+    assert installation.rag("ingest")["sources"]["log"]["pages"] == 25
