@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import uuid4
 
+from rag_pipelines.chat.cited_tables import shown
 from rag_pipelines.chat.prompt import NO_ANSWER, Fitted, fitted_prompt, prompt_digest
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
@@ -127,7 +128,7 @@ def _told(
         answer=said.text,
         answer_id=uuid4().hex,
         session_id=question.session_id or uuid4().hex,
-        citations=said.citations,
+        citations=[shown(citation) for citation in said.citations],
         release=version.retriever.manifest.release,
         generation=version.generation,
         model=model or version.generator.name,

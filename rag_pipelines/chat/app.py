@@ -14,9 +14,11 @@ from fastapi import FastAPI, Query, Response
 
 from rag_pipelines.chat import pages
 from rag_pipelines.chat.answer import Question, answer
+from rag_pipelines.chat.files import file_routes
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.metrics import Metrics
+from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.refusals import tell_errors
 from rag_pipelines.chat.schemas import (
     MAX_RESULTS,
@@ -33,6 +35,7 @@ from rag_pipelines.chat.schemas import (
     search_body,
 )
 from rag_pipelines.retrieval.rows import Filters
+from rag_pipelines.storage.blobs import Blobs
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -42,14 +45,18 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 
 def create_app(
     live: LiveRelease,
+    blobs: Blobs,
     draining: Event | None = None,
     hosts: Collection[str] = LOOPBACK_NAMES,
 ) -> FastAPI:
     """The service over what `live` serves. It starts `live` and stops it.
 
+    `blobs` holds the files and pictures that answers cite.
+
     While `draining` is set the service is not ready, so that nobody sends it new work. `hosts`
     are the names that a request may be addressed to.
     """
+    painter = Painter(blobs)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +65,7 @@ def create_app(
             yield
         finally:
             live.stop()
+            painter.close()
 
     app = FastAPI(
         title="rag_pipelines chat service",
@@ -73,6 +81,7 @@ def create_app(
     tell_errors(app)
     _add_answers(app, live, metrics)
     _add_operations(app, live, metrics, draining or Event())
+    app.include_router(file_routes(live, blobs, painter))
     app.include_router(pages.router)
     return app
 

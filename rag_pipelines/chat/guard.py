@@ -1,5 +1,7 @@
 """What every request and response goes through: addressed to us, small enough, nosniff, CSP.
 
+A response may bring a stricter policy of its own.
+
 A page on the web may make a reader's browser call loopback under a name of its own (DNS
 rebinding), so a request must be addressed to a name that is ours. Knows no route.
 """
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MAX_BODY = 256 * 1024
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
@@ -45,7 +47,9 @@ class Guard:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
-                MutableHeaders(scope=message).update(_HEADERS)
+                told = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    told.setdefault(name, value)
             await send(message)
 
         headers = Headers(scope=scope)

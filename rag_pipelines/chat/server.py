@@ -20,6 +20,7 @@ from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.storage.blobs import Blobs
 
 FINISH_SECONDS = 25
 """How long questions under way may take after SIGTERM."""
@@ -31,6 +32,7 @@ def serve(
     host: str,
     port: int,
     home: Path,
+    blobs: str,
     embedder: str,
     generator: str | None,
     servers: ModelServers = NO_SERVERS,
@@ -39,6 +41,7 @@ def serve(
 ) -> None:
     """Serve what `home` has published until SIGTERM or SIGINT. `ready` is told the address.
 
+    `blobs` is the root of the store of bytes, a folder or fsspec URL, that citations point into.
     Models are named as in the settings; the pointer's own model goes before `generator`. Raises
     `UserError` where the address is not loopback or the port is taken.
     """
@@ -51,12 +54,13 @@ def serve(
     def load(name: str | None) -> Generator:
         return load_generator(name or generator, home, servers)
 
-    run(listening, releases, load_embedder(embedder, home, servers), load, ready)
+    run(listening, releases, Blobs(blobs), load_embedder(embedder, home, servers), load, ready)
 
 
 def run(
     listening: socket.socket,
     releases: Releases,
+    blobs: Blobs,
     embedder: Embedder,
     load_generator: LoadGenerator,
     ready: Callable[[str], None] = lambda url: None,
@@ -65,7 +69,7 @@ def run(
     draining = Event()
     live = LiveRelease(releases, embedder, load_generator)
     own = address(listening).removeprefix("http://").rpartition(":")[0]
-    app = create_app(live, draining, {*LOOPBACK_NAMES, own})
+    app = create_app(live, blobs, draining, {*LOOPBACK_NAMES, own})
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=FINISH_SECONDS
     )

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
 
 from rag_pipelines.chat.answer import Answer, Question, Version, answer
 from rag_pipelines.chat.schemas import search_body
 from rag_pipelines.chat.served import current_version
 from rag_pipelines.cli.output import Json, console, print_json
+from rag_pipelines.documents.tables_headers import column_names
+from rag_pipelines.documents.tables_html import grid_of_html
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator
@@ -66,11 +70,31 @@ def _served() -> Iterator[Version]:
 
 def _show_answer(said: Answer) -> None:
     console.print(escape(said.answer))
+    shown: set[str] = set()
     for citation in said.citations:
         where = f"{citation.title} — {citation.heading}" if citation.heading else citation.title
         console.print(f"\n[bold]\\[{citation.n}][/bold] {escape(where)}")
-        console.print(f"    {escape(citation.url)}\n    [dim]“{escape(citation.quote)}”[/dim]")
+        page = f" · page {citation.page}" if citation.page else ""
+        console.print(f"    {escape(citation.url)}{page}")
+        if citation.html and citation.html not in shown:
+            console.print(_table(citation.html), highlight=False)
+            shown.add(citation.html)
+        elif not citation.html:
+            console.print(f"    [dim]“{escape(citation.quote)}”[/dim]")
     console.print(f"\n[dim]{escape(said.model)} · {said.release}[/dim]")
+
+
+def _table(html: str) -> Padding:
+    """A cited table, its column names above it, spans repeated."""
+    grid, caption = grid_of_html(html)
+    rows = grid.rows()
+    names = column_names(rows, grid.headers) if grid.headers else [""] * grid.width
+    table = Table(title=escape(caption) or None, show_header=grid.headers > 0, title_justify="left")
+    for name in names:
+        table.add_column(escape(name), overflow="fold")
+    for row in rows[grid.headers :]:
+        table.add_row(*map(escape, row))
+    return Padding(table, (0, 0, 0, 4))
 
 
 def _show_hits(hits: list[Hit]) -> None:

@@ -32,6 +32,7 @@ def serve() -> None:
         found.host,
         found.port,
         found.home,
+        found.blobs,
         found.embedder,
         found.generator,
         Project(found).servers,

@@ -148,6 +148,7 @@ def _citation(number: int, evidence: Evidence) -> Citation:
         box=chunk.box,
         html=chunk.html or None,
         image_url=f"/api/images/{chunk.image}" if chunk.image else None,
+        document=chunk.document or None,
     )
 
 

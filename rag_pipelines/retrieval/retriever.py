@@ -16,7 +16,7 @@ from rag_pipelines.retrieval.fusion import fused
 from rag_pipelines.retrieval.index import Index, open_index
 from rag_pipelines.retrieval.lexical import LexicalIndex, top_rows
 from rag_pipelines.retrieval.manifest import Manifest
-from rag_pipelines.retrieval.rows import Filters
+from rag_pipelines.retrieval.rows import Filters, Rows
 from rag_pipelines.retrieval.writer import LEXICAL
 
 if TYPE_CHECKING:
@@ -58,6 +58,11 @@ class Retriever:
     def manifest(self) -> Manifest:
         """The manifest of the release that answers."""
         return self._index.manifest
+
+    @property
+    def rows(self) -> Rows:
+        """The rows of the release that answers."""
+        return self._index.rows
 
     def search(self, query: str, k: int = 10, filters: Filters = _EVERYTHING) -> list[Hit]:
         """The k best chunks, best first, of those that the filters let through."""

@@ -152,6 +152,22 @@ class Rows(Sequence[Chunk]):
         """Row of each chunk id."""
         return {key: row for row, key in enumerate(self.column("id"))}
 
+    @cached_property
+    def documents(self) -> dict[str, str]:
+        """The files that the rows are of: their URLs by SHA-256."""
+        return self._named("document")
+
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """The pictures that the rows show: the URLs of their files by SHA-256."""
+        return self._named("image")
+
+    def _named(self, field: str) -> dict[str, str]:
+        if field not in self._fields:
+            return {}
+        pairs = zip(self.column(field), self.column("url"), strict=True)
+        return {digest: url for digest, url in pairs if digest}
+
     def among(self, filters: Filters) -> NDArray[np.bool_]:
         """Mask of the rows that the filters let through."""
         import pyarrow as pa

@@ -7,6 +7,7 @@ the bytes mean or who still needs them.
 # pyright: standard
 
 import os
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -35,6 +36,16 @@ class Blobs:
         """The blob's bytes. Raises `FileNotFoundError` where it is not there."""
         path = self.path(sha)
         return Path(path).read_bytes() if is_local(self._fs) else bytes(self._fs.cat_file(path))
+
+    def size(self, sha: str) -> int:
+        """How many bytes the blob has. Raises `FileNotFoundError` where it is not there."""
+        return int(self._fs.size(self.path(sha)))
+
+    def pieces(self, sha: str, size: int = 1 << 20) -> Iterator[bytes]:
+        """The blob's bytes, up to `size` at a time. Raises as `get`."""
+        with self._fs.open(self.path(sha), "rb") as file:
+            while piece := file.read(size):
+                yield bytes(piece)
 
     def put(self, data: bytes) -> str:
         """Keep `data` and return its SHA-256; a half-written blob is never visible."""

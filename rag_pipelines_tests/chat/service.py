@@ -14,15 +14,18 @@ import uvicorn
 from rag_pipelines.chat.app import create_app
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.server import address, listen, run
+from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines_tests.chat.editions import Echo, releases_in
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 
 @contextmanager
-def serving(live: LiveRelease, draining: Event | None = None) -> Iterator[httpx.Client]:
+def serving(
+    live: LiveRelease, draining: Event | None = None, blobs: str = "memory://none"
+) -> Iterator[httpx.Client]:
     """A client of a running service."""
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(create_app(live, draining), log_config=None)
+    config = uvicorn.Config(create_app(live, Blobs(blobs), draining), log_config=None)
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, kwargs={"sockets": [listening]})
     base = address(listening)
@@ -61,6 +64,7 @@ def main(home: str, waits_for: str) -> None:
     run(
         listen("127.0.0.1", 0),
         releases,
+        Blobs(home),
         TopicEmbedder(),
         lambda name: Waiting(),
         lambda url: print(url, flush=True),

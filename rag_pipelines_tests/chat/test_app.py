@@ -22,7 +22,7 @@ ANSWER_KEYS = {
 }
 CITATION_KEYS = {
     *("n", "kind", "url", "title", "heading", "page", "box", "quote", "chunk_id"),
-    *("html", "image_url"),
+    *("html", "image_url", "document"),
 }
 USAGE_KEYS = {
     *("context_tokens", "context_limit", "dropped_chunks", "prompt_tokens", "completion_tokens"),
