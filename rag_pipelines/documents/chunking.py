@@ -7,16 +7,24 @@ how text is cut (the splitter does), nor how any of it was read.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from rag_pipelines.corpus.chunking import Splitter
+from rag_pipelines.corpus.chunking import Passage, Splitter
 from rag_pipelines.corpus.fingerprint import digest_of, fold
-from rag_pipelines.documents.flow import bare_headings, flow_of, language_of, paths_of
+from rag_pipelines.documents.flow import (
+    Flow,
+    bare_headings,
+    flow_of,
+    is_heading,
+    language_of,
+    paths_of,
+)
 from rag_pipelines.documents.packing import Line, packed
 from rag_pipelines.documents.placing import Place, place_of_figure, place_of_table, words_of
 from rag_pipelines.documents.table_text import html_of_rows, lines_of
 from rag_pipelines.records import Chunk, DocumentTable, Element, Figure, Page
 
-VERSION = "1"
+VERSION = "2"
 """Moves when the same elements, tables and figures give other chunks."""
 
 
@@ -92,24 +100,47 @@ def _of_text(
     first = flow.elements[0]
     page = Page(source=first.source, url=first.url, title=first.title, text=flow.text)
     for passage in splitter.split(page, flow.breaks):
-        among = flow.between(passage.start, passage.start + len(passage.text))
-        number = among[0].page
-        chunk = Chunk(
-            id="",
-            source=first.source,
-            url=first.url,
-            title=passage.title,
-            heading=passage.heading,
-            text=passage.text,
-            tokens=passage.tokens,
-            kind="document",
-            language=language_of(among, languages),
-            page=number,
-            document=first.document,
-            box=around(element.box for element in among if element.page == number),
-            elements=[element.id for element in among],
-        )
-        yield order[among[0].id], chunk
+        for piece in _by_page(passage, flow, splitter):
+            among = flow.between(piece.start, piece.start + len(piece.text))
+            number = _page_where_it_says(among)
+            chunk = Chunk(
+                id="",
+                source=first.source,
+                url=first.url,
+                title=piece.title,
+                heading=piece.heading,
+                text=piece.text,
+                tokens=piece.tokens,
+                kind="document",
+                language=language_of(among, languages),
+                page=number,
+                document=first.document,
+                box=around(element.box for element in among if element.page == number),
+                elements=[element.id for element in among],
+            )
+            yield order[among[0].id], chunk
+
+
+def _by_page(passage: Passage, flow: Flow, splitter: Splitter) -> list[Passage]:
+    """The passage cut where a page begins, for a citation names one page.
+
+    Headings at the end of a page go with what stands under them on the next.
+    """
+    start, end = passage.start, passage.start + len(passage.text)
+    cuts = {flow.cut_at(at) for at in flow.breaks if start < at < end}
+    inside = sorted(at for at in cuts if at > start)
+    if not inside:
+        return [passage]
+    bounds = pairwise([start, *inside, end])
+    pieces = [
+        replace(passage, start=first, text=flow.text[first:last].rstrip()) for first, last in bounds
+    ]
+    counts = splitter.tokenizer.count([piece.embedded_text for piece in pieces])
+    return [replace(piece, tokens=tokens) for piece, tokens in zip(pieces, counts, strict=True)]
+
+
+def _page_where_it_says(elements: Sequence[Element]) -> int | None:
+    return next((e.page for e in elements if not is_heading(e)), elements[0].page)
 
 
 def _of_table(

@@ -39,6 +39,13 @@ class Flow:
         """The elements of which something stands in `text[start:end]`."""
         return self.elements[bisect_right(self.ends, start) : bisect_left(self.starts, end)]
 
+    def cut_at(self, page_break: int) -> int:
+        """Where to cut at a break: before the headings that stand right above it."""
+        at = bisect_left(self.starts, page_break)
+        while at and is_heading(self.elements[at - 1]):
+            at -= 1
+        return self.starts[at]
+
 
 def flow_of(elements: Sequence[Element], left_out: Collection[str] = ()) -> Flow:
     """The text of one document's elements in their order, but for the ids in `left_out`."""

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,16 +89,30 @@ def test_running_text_keeps_its_headings_page_box_and_elements():
     assert chunk.document == WHERE["document"]
 
 
-def test_a_chunk_over_two_pages_names_the_first_and_its_box_there():
+@pytest.mark.parametrize("strategy", ["by_title", "by_page", "by_similarity"])
+def test_a_chunk_stands_on_one_page_so_that_a_citation_names_the_right_one(strategy: str):
+    there = {"page": 2, "box": [0.0, 0.0, 600.0, 20.0]}
     elements = written(
         ("NarrativeText", SENTENCE),
         ("PageBreak", ""),
-        ("NarrativeText", SENTENCE, {"page": 2, "box": [0.0, 0.0, 600.0, 20.0]}),
+        ("NarrativeText", "The other page.", there),
     )
-    (chunk,) = cut(elements)
-    assert (chunk.page, chunk.box) == (1, [50.0, 0.0, 500.0, 40.0])
-    by_page = chunk_documents(elements, [], [], splitter(strategy="by_page"))
-    assert [(one.page, one.elements) for one in by_page] == [(1, ["e0"]), (2, ["e2"])]
+    one, other = chunk_documents(elements, [], [], splitter(strategy=strategy))
+    assert (one.page, one.box, one.elements) == (1, [50.0, 0.0, 500.0, 40.0], ["e0"])
+    assert (other.page, other.box, other.text) == (2, there["box"], "The other page.")
+    assert other.tokens == MINILM.count([other.embedded_text])[0]
+
+
+def test_a_heading_at_the_end_of_a_page_goes_with_what_stands_under_it():
+    elements = written(
+        ("NarrativeText", SENTENCE),
+        ("Title", "Turbines", {"depth": 1}),
+        ("NarrativeText", "Three.", {"page": 2}),
+    )
+    pieces = [(chunk.page, chunk.text) for chunk in cut(elements)]
+    assert pieces == [(1, SENTENCE), (2, "## Turbines\n\nThree.")]
+    (slide,) = cut(written(("Title", "Deck"), ("NarrativeText", "Said.", {"page": 2})))
+    assert (slide.page, slide.elements[-1]) == (2, "e1")
 
 
 def test_a_table_is_a_chunk_of_its_own_and_its_text_is_not_cut_twice():
@@ -308,3 +323,13 @@ def test_every_word_of_a_document_stands_in_a_chunk(
 
 def bare(text: str) -> str:
     return "".join(character for character in text if character.isalnum())
+
+
+def test_a_page_of_headings_alone_is_cut_once():
+    elements = written(
+        ("NarrativeText", SENTENCE),
+        ("Title", "Part two", {"page": 2}),
+        ("NarrativeText", "Three.", {"page": 3}),
+    )
+    pieces = [(chunk.page, chunk.text) for chunk in cut(elements)]
+    assert pieces == [(1, SENTENCE), (3, "## Part two\n\nThree.")]
