@@ -171,8 +171,9 @@ class Figure:
 
     `text` is what the file itself says inside a drawing, `ocr` what was read from a picture. A
     document that was looked at and has no picture is one row without `image`, so that it is known
-    as well; `problem` says there why its pictures could not be read. `description` is what `captioner`, a model by name, says of it; both are empty where none is
-    configured, and `problem` says why one that is configured gave nothing.
+    as well; `problem` says there why its pictures could not be read. `description` is what
+    `captioner`, a model by name, says of it; both are empty where none is configured, and
+    `problem` says why one that is configured gave nothing.
     """
 
     id: str

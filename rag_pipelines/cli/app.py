@@ -5,6 +5,7 @@ import typer
 from rag_pipelines.cli import (
     ask,
     doctor_command,
+    elements,
     evaluate,
     ingest,
     lineage,
@@ -33,4 +34,5 @@ app.command()(releases.rollback)
 app.command()(lineage.why)
 app.command()(lineage.forget)
 app.command()(doctor_command.doctor)
+app.command()(elements.elements)
 app.command()(tables.tables)

@@ -24,6 +24,9 @@ _IN_TABLE = 0.5
 _FEWEST_PATHS = 4
 _GRID_LINES = 3
 _GRID_GAP = 60.0
+_SHORTEST_AXIS = 60.0
+_MOST_AXES = 200
+_FEWEST_MARKS = 5
 _MOST_TEXT = 0.3
 _LONGEST_LABEL = 40
 _LONGEST_TITLE = 30
@@ -70,10 +73,14 @@ def picture_regions(
         for shape in shapes
         if (box := _clip(shape.box, page)) is not None
     ]
-    drawn = [shape for shape in clipped if area(shape.box) < _BACKGROUND * area(page)]
+    drawn = [
+        shape
+        for shape in clipped
+        if area(shape.box) < _BACKGROUND * area(page) and not _amid(shape.box, tables)
+    ]
     rules = [shape for shape in drawn if _is_rule(shape, width)]
     solid = [shape for shape in drawn if not _is_rule(shape, width)]
-    regions = clusters([*solid, *_grids(rules)])
+    regions = clusters([*solid, *_grids(rules), *_axes(drawn, area(page))])
     kept = [region for region in regions if not _in_table(region.box, tables)]
     for region in kept:
         _take_in(region, rules)
@@ -157,8 +164,7 @@ def _clip(box: Sequence[float], page: Sequence[float]) -> list[float] | None:
 
 
 def _is_rule(shape: Shape, width: float) -> bool:
-    across, down = shape.box[2] - shape.box[0], shape.box[3] - shape.box[1]
-    return min(across, down) < _RULE and max(across, down) > 0.3 * width
+    return _thickness(shape) < _RULE and _length(shape) > 0.3 * width
 
 
 def _grids(rules: Sequence[Shape]) -> list[Shape]:
@@ -182,6 +188,37 @@ def _grids(rules: Sequence[Shape]) -> list[Shape]:
     ]
 
 
+def _axes(drawn: Sequence[Shape], page: float) -> list[Shape]:
+    """What lies between two axes that meet, where bars or many marks stand between them."""
+    long = [shape for shape in drawn if _length(shape) >= _SHORTEST_AXIS]
+    thin = [shape for shape in long if _thickness(shape) < _RULE][:_MOST_AXES]
+    lying = [shape for shape in thin if shape.box[2] - shape.box[0] >= _SHORTEST_AXIS]
+    between: set[tuple[float, ...]] = set()
+    for upright in thin:
+        if upright.box[3] - upright.box[1] >= _SHORTEST_AXIS:
+            met = (other for other in lying if touches(upright.box, other.box, _RULE))
+            between |= {tuple(union(upright.box, other.box)) for other in met}
+    frames = [Shape("path", list(box), plain=True) for box in between]
+    return [
+        frame for frame in frames if area(frame.box) < page / 2 and _is_plotted(frame.box, drawn)
+    ]
+
+
+def _is_plotted(frame: Sequence[float], drawn: Sequence[Shape]) -> bool:
+    inside = [shape for shape in drawn if overlap(shape.box, frame) > 0.9 * area(shape.box) > 0]
+    lively = sum(not shape.plain for shape in inside)
+    pictured = any(shape.kind == "image" for shape in inside)
+    return not pictured and (lively >= _FEWEST_MARKS or _has_bars(inside))
+
+
+def _length(shape: Shape) -> float:
+    return max(shape.box[2] - shape.box[0], shape.box[3] - shape.box[1])
+
+
+def _thickness(shape: Shape) -> float:
+    return min(shape.box[2] - shape.box[0], shape.box[3] - shape.box[1])
+
+
 def _take_in(region: Region, rules: Iterable[Shape]) -> None:
     """Axes belong to the chart that they border."""
     left, top, right, bottom = region.box
@@ -190,6 +227,11 @@ def _take_in(region: Region, rules: Iterable[Shape]) -> None:
         within = within and top - 30 <= rule.box[1] and rule.box[3] <= bottom + 30
         if within and touches(rule.box, region.box, GAP):
             region.box = union(region.box, rule.box)
+
+
+def _amid(box: Sequence[float], tables: Sequence[list[float]]) -> bool:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return any(left <= x <= right and top <= y <= bottom for left, top, right, bottom in tables)
 
 
 def _in_table(box: Sequence[float], tables: Sequence[list[float]]) -> bool:

@@ -77,7 +77,7 @@ def pdf_elements(
     partitions_def=SOURCES,
     group_name="documents",
     owners=["team:documents"],
-    kinds={"img2table", "liteparse"},
+    kinds={"pdfium", "liteparse"},
     code_version="1",
     metadata={"dagster/column_schema": columns(DocumentTable)},
 )

@@ -1,0 +1,141 @@
+"""A PDF page's lines of text through pdfium. Runs in the worker.
+
+Knows characters, their boxes and fonts. Keeps the order of the file, which nearly always is the
+order of reading; what the lines amount to is the business of `blocks`.
+"""
+# pypdfium2 ships no types.
+# pyright: basic, reportAttributeAccessIssue=false
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rag_pipelines.documents.lines import Line, Run, around
+from rag_pipelines.documents.pdf_pages import View
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfPage
+
+MOST_CHARACTERS = 200_000
+"""Of one page; no page that a person reads has more, and each costs a few microseconds."""
+_WIDE_GAP = 1.1
+"""Of the letters' height: spaces between words are a quarter of it."""
+_BREAKS = "\r\n"
+_BROKEN = "\x02\ufffe\u00ad"
+"""What pdfium gives for a hyphen at a line's end, and the soft hyphen."""
+_UPRIGHT = 0.2
+
+
+@dataclass(slots=True)
+class _Letter:
+    text: str
+    box: list[float]
+    weight: int
+    upright: bool
+
+
+def lines_of(page: "PdfPage") -> list[Line]:
+    """The page's lines in the order of the file; those without a letter are left out."""
+    textpage = page.get_textpage()
+    try:
+        return list(_lines(_letters(textpage, View.of(page))))
+    finally:
+        textpage.close()
+
+
+def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
+    """Every character that shows; spaces and line breaks with an empty box."""
+    import math
+
+    from pypdfium2 import raw
+
+    rect = raw.FS_RECTF()
+    turned = math.radians(view.rotation)
+    for at in range(min(textpage.count_chars(), MOST_CHARACTERS)):
+        text = _character(raw.FPDFText_GetUnicode(textpage, at))
+        if not text or text.isspace() or raw.FPDFText_IsGenerated(textpage, at) == 1:
+            if raw.FPDFText_IsHyphen(textpage, at) == 1:
+                text = "\x02"
+            yield _Letter(text or " ", [], 0, True)
+            continue
+        raw.FPDFText_GetLooseCharBox(textpage, at, rect)
+        angle = (raw.FPDFText_GetCharAngle(textpage, at) + turned) % (2 * math.pi)
+        yield _Letter(
+            "\x02" if raw.FPDFText_IsHyphen(textpage, at) == 1 else text,
+            view.box((rect.left, rect.bottom, rect.right, rect.top)),
+            raw.FPDFText_GetFontWeight(textpage, at),
+            min(angle, 2 * math.pi - angle) < _UPRIGHT,
+        )
+
+
+def _character(code: int) -> str:
+    if code in (0, 0xFFFF) or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF:
+        return ""
+    text = chr(code)
+    return "" if code < 32 and text not in "\t\r\n\x02" else text
+
+
+def _lines(letters: Iterator[_Letter]) -> Iterator[Line]:
+    gathered: list[_Letter] = []
+    for letter in letters:
+        if letter.text in _BREAKS or (gathered and _elsewhere(gathered, letter)):
+            yield from _line(gathered)
+            gathered = []
+        if letter.text not in _BREAKS:
+            gathered.append(letter)
+    yield from _line(gathered)
+
+
+def _elsewhere(gathered: list[_Letter], letter: _Letter) -> bool:
+    """Whether the letter begins a line that pdfium did not break: turned, or far off."""
+    last = next((known for known in reversed(gathered) if known.box), None)
+    if last is None or not letter.box:
+        return False
+    if last.upright != letter.upright:
+        return True
+    height = max(last.box[3] - last.box[1], letter.box[3] - letter.box[1])
+    away = letter.box[1] > last.box[3] or letter.box[3] < last.box[1]
+    return letter.upright and (away or letter.box[0] < last.box[0] - 4 * height)
+
+
+def _line(letters: list[_Letter]) -> Iterator[Line]:
+    shown = [letter for letter in letters if letter.box]
+    if not shown or (not any(letter.text.isalnum() for letter in shown) and len(shown) < 2):
+        return
+    heights = Counter(round(letter.box[3] - letter.box[1], 1) for letter in shown)
+    weights = Counter(letter.weight for letter in shown)
+    size = heights.most_common(1)[0][0]
+    box = around([letter.box for letter in shown])
+    upright = shown[0].upright
+    runs = list(_runs(letters, size if upright else float("inf")))
+    if runs:
+        broken = shown[-1].text in _BROKEN
+        yield Line(runs, box[1], box[3], size, weights.most_common(1)[0][0], broken, upright)
+
+
+def _runs(letters: list[_Letter], size: float) -> Iterator[Run]:
+    """The line's pieces; a space where the file has one or pdfium sees one."""
+    text, left, right = "", 0.0, 0.0
+    for letter in letters:
+        if not letter.box:
+            text += "\x02" if letter.text in _BROKEN else " "
+            continue
+        if text.strip() and letter.box[0] - right > _WIDE_GAP * size:
+            yield from _run(text, left, right)
+            text = ""
+        if not text.strip():
+            text, left, right = "", letter.box[0], letter.box[2]
+        text += letter.text
+        right = max(right, letter.box[2])
+        left = min(left, letter.box[0])
+    yield from _run(text, left, right)
+
+
+def _run(text: str, left: float, right: float) -> Iterator[Run]:
+    """White space folded; a hyphen at the very end is told by `Line.broken`."""
+    shown = " ".join(text.split())
+    for mark in _BROKEN:
+        shown = (shown[:-1] + "\x02" if shown.endswith(mark) else shown).replace(mark, "-")
+    if shown:
+        yield Run(shown, left, right)
