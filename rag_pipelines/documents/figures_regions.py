@@ -73,11 +73,7 @@ def picture_regions(
         for shape in shapes
         if (box := _clip(shape.box, page)) is not None
     ]
-    drawn = [
-        shape
-        for shape in clipped
-        if area(shape.box) < _BACKGROUND * area(page) and not _amid(shape.box, tables)
-    ]
+    drawn = [shape for shape in _before_background(clipped, page) if not _amid(shape.box, tables)]
     rules = [shape for shape in drawn if _is_rule(shape, width)]
     solid = [shape for shape in drawn if not _is_rule(shape, width)]
     regions = clusters([*solid, *_grids(rules), *_axes(drawn, area(page))])
@@ -88,6 +84,14 @@ def picture_regions(
     for region in kept:
         _take_labels(region, lines, page)
     return sorted(_outermost(kept), key=lambda region: (region.box[1], region.box[0]))
+
+
+def _before_background(shapes: Sequence[Shape], page: Sequence[float]) -> list[Shape]:
+    """All but what covers the page: a shape of its size, or images that do so as tiles."""
+    large = _BACKGROUND * area(page)
+    images = clusters(shape for shape in shapes if shape.kind == "image")
+    tiles = {id(s) for region in images if area(region.box) >= large for s in region.shapes}
+    return [shape for shape in shapes if area(shape.box) < large and id(shape) not in tiles]
 
 
 def clusters(shapes: Iterable[Shape], gap: float = GAP) -> list[Region]:
