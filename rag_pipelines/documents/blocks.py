@@ -15,6 +15,12 @@ from rag_pipelines.documents.lines import Box, Line, Run, around
 
 BULLET = re.compile(r"^[•‣◦▪●○■□\u2013\u2014*·\uf0b7\uf0a7o-]\s+(?=\S)|^[\uf0b7\uf0a7•▪●]")
 NUMBERED = re.compile(r"^(?:\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})\)|\d{1,3}\.)\s+(?=\S)")
+LABEL = re.compile(
+    r"(?:fig(?:ure|\.)?|table|chart|graph|diagram|tab\.|abb(?:ildung|\.)|tabelle|tableau|graphique"
+    r"|cuadro|gráfico|figura|tabla|tabella|grafico)\s+[\dA-Z]{1,3}(?:[.-]\d+)*[a-z]?\s*[:.]?",
+    re.IGNORECASE,
+)
+"""How a caption begins."""
 BROKEN = "\x02"
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", "。", "؟")
 _SAME_SIZE = 0.1
@@ -106,6 +112,7 @@ def _is_marker(text: str) -> bool:
         BULLET.match(f"{text} x")
         or NUMBERED.match(f"{text} x")
         or re.fullmatch(r"[A-Z\d]{1,3}(?:\.\d{1,3})*\.?", text)
+        or LABEL.fullmatch(text)
     )
 
 

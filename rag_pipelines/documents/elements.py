@@ -34,6 +34,7 @@ _NO_TITLE = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TITLE = 200
+_TOLD = frozenset(RawElement.__annotations__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +175,7 @@ def _named(file: DocumentFile, parsed: Parsed) -> Iterator[Element]:
 
 
 def _values(raw: RawElement) -> dict[str, Any]:
-    names = (
-        "kind", "text", "page", "page_width", "page_height", "box", "depth", "language",
-        "extractor", "html", "note",
-    )  # fmt: skip
-    told = dict(raw)
-    return {name: told[name] for name in names if name in told}
+    return {name: value for name, value in raw.items() if name in _TOLD}
 
 
 def _moved(file: DocumentFile, known: Sequence[Element]) -> Iterator[Element]:

@@ -11,15 +11,19 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_pipelines.corpus.fingerprint import fold
-from rag_pipelines.documents.blocks import BROKEN, BULLET, NUMBERED, Block, all_heavy, text_of
+from rag_pipelines.documents.blocks import (
+    BROKEN,
+    BULLET,
+    LABEL,
+    NUMBERED,
+    Block,
+    all_heavy,
+    text_of,
+)
 from rag_pipelines.documents.lines import Line
 from rag_pipelines.documents.raw import RawElement
 
-_CAPTION = re.compile(
-    r"^(?:fig(?:ure|\.)?|table|chart|graph|diagram|tab\.|abb(?:ildung|\.)|tabelle|tableau|graphique"
-    r"|cuadro|gráfico|figura|tabla|tabella|grafico)\s+[\dA-Z]{1,3}(?:[.-]\d+)*\b",
-    re.IGNORECASE,
-)
+_CAPTION = re.compile(rf"(?:{LABEL.pattern})(?=\W|$)", re.IGNORECASE)
 _SECTION = re.compile(r"^(?:[A-Z]|\d{1,2}|[IVX]{1,5})(?:\.\d{1,2}){0,4}\.?\s+(?=\S)")
 _DEEPER = re.compile(r"^\d{1,2}(?:\.\d{1,2})*")
 _LARGER = 1.1

@@ -8,7 +8,7 @@ order of reading; what the lines amount to is the business of `blocks`.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rag_pipelines.documents.lines import Line, Run, around
@@ -39,7 +39,7 @@ def lines_of(page: "PdfPage") -> list[Line]:
     """The page's lines in the order of the file; those without a letter are left out."""
     textpage = page.get_textpage()
     try:
-        return list(_lines(_letters(textpage, View.of(page))))
+        return _rejoined(_lines(_letters(textpage, View.of(page))))
     finally:
         textpage.close()
 
@@ -112,6 +112,36 @@ def _line(letters: list[_Letter]) -> Iterator[Line]:
     if runs:
         broken = shown[-1].text in _BROKEN
         yield Line(runs, box[1], box[3], size, weights.most_common(1)[0][0], broken, upright)
+
+
+def _rejoined(lines: Iterator[Line]) -> list[Line]:
+    """Lines with what pdfium took for lines of their own in them: a superscript, and what follows."""
+    whole: list[Line] = []
+    for line in lines:
+        if whole and _beside(whole[-1], line):
+            before = whole.pop()
+            larger = max(before, line, key=lambda known: known.size)
+            last, first = before.runs[-1], line.runs[0]
+            joint = Run(last.text + first.text, last.left, first.right)
+            runs = [*before.runs[:-1], joint, *line.runs[1:]]
+            line = replace(
+                larger,
+                runs=runs,
+                top=min(before.top, line.top),
+                bottom=max(before.bottom, line.bottom),
+                broken=line.broken,
+            )
+        whole.append(line)
+    return whole
+
+
+def _beside(before: Line, line: Line) -> bool:
+    """Whether the line begins where the one before it ends, and they stand at one height."""
+    if not (before.upright and line.upright) or before.broken:
+        return False
+    smaller = min(before.size, line.size)
+    common = min(before.bottom, line.bottom) - max(before.top, line.top)
+    return common > 0.5 * smaller and -0.3 * smaller < line.left - before.right < 0.25 * smaller
 
 
 def _runs(letters: list[_Letter], size: float) -> Iterator[Run]:
