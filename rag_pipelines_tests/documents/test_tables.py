@@ -84,7 +84,7 @@ def test_a_table_over_page_breaks_is_one_table_with_one_heading(blobs: Blobs, tm
 
 def test_text_between_two_tables_keeps_them_apart(blobs: Blobs, tmp_path: Path):
     sheets = long_table()
-    sheets[1].text(72, 770, "The table ends here, and this is what the authors make of it.")
+    sheets[1].text(72, 762, "The table ends here, and this is what the authors make of it.")
     found = read_tables(document(blobs, write_pdf(tmp_path / "two.pdf", *sheets)), blobs)
     assert [table.pages for table in found] == [[1, 2], [3]]
 
