@@ -74,7 +74,7 @@ def _matches(documents: Documents) -> set[Path]:
     for pattern in documents.paths:
         if glob.has_magic(pattern):
             whole = Path(glob.escape(str(documents.base.absolute()))) / pattern
-            matches = glob.glob(str(whole), recursive=True)  # noqa: PTH207 - ** and an absolute pattern  # noqa: PTH207 - patterns may be absolute
+            matches = glob.glob(str(whole), recursive=True)  # noqa: PTH207 - patterns may be absolute
         else:
             matches = [documents.base.absolute() / pattern]
         found |= {Path(os.path.normpath(match)) for match in matches}

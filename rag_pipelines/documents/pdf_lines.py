@@ -115,7 +115,7 @@ def _line(letters: list[_Letter]) -> Iterator[Line]:
 
 
 def _rejoined(lines: Iterator[Line]) -> list[Line]:
-    """Lines with what pdfium took for lines of their own in them: a superscript, and what follows."""
+    """Lines put together that pdfium breaks: a superscript, and what follows it."""
     whole: list[Line] = []
     for line in lines:
         if whole and _beside(whole[-1], line):
