@@ -2,7 +2,7 @@
 
 A heading is set larger or heavier than the document's body, or named in its outline; by shape
 of the words alone (Unstructured's rule) nine of ten would be none. Lists, addresses and e-mail
-addresses are told by Unstructured's own patterns.
+addresses are told by patterns of our own.
 """
 
 import re
