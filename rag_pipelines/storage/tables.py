@@ -60,8 +60,9 @@ class Tables:
 
     def read(self, key: str, partition: str, version: str) -> pa.Table:
         """A version's table. Raises `FileNotFoundError` where it is not there."""
-        with self._fs.open(self.path(key, partition, version), "rb") as file:
-            return pq.read_table(file)
+        content = self._fs.cat_file(self.path(key, partition, version))
+        # A Python file that Arrow's threads still hold when Python ends takes the process with it.
+        return pq.read_table(pa.BufferReader(content))
 
     def versions(self, key: str, partition: str) -> list[str]:
         """Versions that are there, in no order that means anything."""
