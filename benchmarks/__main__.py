@@ -20,7 +20,15 @@ from benchmarks import measured, site
 from benchmarks.context import REPOSITORY, Context, tell
 from benchmarks.machine import described
 from benchmarks.stage import MODULES, NEEDS, ON_REQUEST
-from benchmarks.table import COLUMNS, Results, comparison, limits, render
+from benchmarks.table import (
+    COLUMNS,
+    READER_COLUMNS,
+    Results,
+    comparison,
+    documents,
+    limits,
+    render,
+)
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -30,7 +38,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     default = [name for name in MODULES if name not in ON_REQUEST]
     texts = {
         "site": "folder of HTML files; also BENCH_SITE",
-        "sets": "folder with anthropic_docs and xquad_en in BEIR's layout; also EVAL_DATA",
+        "sets": "folder of anthropic_docs, xquad_en and icdar2013_eu, or one above; also EVAL_DATA",
         "only": f"of {', '.join(MODULES)}; by default {', '.join(default)}",
         "cache": "the newcomer's figures: taken from here if of the same site, else put here",
     }
@@ -143,8 +151,11 @@ def _cached(cache: Path | None, context: Context) -> dict[str, Any] | None:
 
 def _print(results: Results, remarks: Sequence[str], place: Path) -> None:
     print(f"\n{described()}\n")
-    print(render("This project and the newcomer's script", comparison(results), COLUMNS))
-    if rows := limits(results):
+    beside = [row.cells() for row in comparison(results)]
+    print(render("This project and the newcomer's script", beside, COLUMNS))
+    if readers := documents(results):
+        print(f"\n{render('Readers of PDFs', readers, READER_COLUMNS)}")
+    if rows := [row.cells() for row in limits(results)]:
         print(f"\n{render('Limits', rows, COLUMNS)}")
     for name, found in results.items():
         if "error" in found:

@@ -29,6 +29,13 @@ class Context:
         """`RAG_HOME` of the ingest."""
         return Path(self.work) / "home"
 
+    def dataset(self, name: str) -> Path | None:
+        """Folder of an evaluation set: in `eval_data`, or in a folder of it; None if not there."""
+        if not self.eval_data:
+            return None
+        places = [Path(self.eval_data), *sorted(Path(self.eval_data).glob("*/"))]
+        return next((place / name for place in places if (place / name).is_dir()), None)
+
     @property
     def website(self) -> dict[str, Any]:
         """The site as `sources.yaml` names it, politeness off."""

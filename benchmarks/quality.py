@@ -13,10 +13,8 @@ SETS = ("anthropic_docs", "xquad_en")
 
 
 def run(context: Context) -> dict[str, Any]:
-    if not context.eval_data:
-        return {}
-    found = {name: Path(context.eval_data) / name for name in SETS}
-    return {name: _both(folder, context) for name, folder in found.items() if folder.is_dir()}
+    found = {name: context.dataset(name) for name in SETS}
+    return {name: _both(folder, context) for name, folder in found.items() if folder}
 
 
 def _both(folder: Path, context: Context) -> dict[str, Any]:

@@ -13,6 +13,7 @@ MODULES = {
     "crawl": "crawl",
     "embed": "embed",
     "quality": "quality",
+    "documents": "documents",
     "scale": "scale",
     "search": "search",
     "faults": "faults",

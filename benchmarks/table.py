@@ -105,6 +105,22 @@ def comparison(results: Results) -> list[Row]:
     ]
 
 
+def documents(results: Results) -> list[list[str]]:
+    """Readers of PDFs beside each other: pages a CPU second, peak memory, what they found."""
+    found = results.get("documents", {})
+    return [
+        [
+            name.replace("_", " "),
+            _shown(figure(found, name, "pages_per_cpu_second"), form=",.2f"),
+            _shown(figure(found, name, "peak_bytes"), 1e6, ",.0f"),
+            _shown(figure(found, name, "tables"), form=",.0f"),
+            _shown(figure(found, name, "failed"), form=",.0f"),
+        ]
+        for name in found
+        if name != "error"
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A figure of a stage, held against a bound."""
@@ -155,6 +171,13 @@ def limits(results: Results) -> list[Row]:
         found += _of_scale(rows)
     if "search" in results:
         found.append(Limit("whole search p95, ms", ("search", "whole", "p95_ms"), 30))
+    if results.get("documents"):
+        ours = ("documents", "ours")
+        found += [
+            Limit("documents: pages a CPU second", (*ours, "pages_per_cpu_second"), 1, True),
+            Limit("documents: peak memory, MB", (*ours, "peak_bytes"), 1500, unit=1e6),
+            Limit("documents: parsed again", (*ours, "again", "parsed"), 0, form=",.0f"),
+        ]
     if "faults" in results:
         found.append(Limit("kills that did harm", ("faults", "harmed"), 0, form=",.0f"))
         found.append(Limit("chat errors during kills", ("faults", "chat_errors"), 0, form=",.0f"))
@@ -168,9 +191,9 @@ def limits(results: Results) -> list[Row]:
     return [limit.row(results) for limit in found]
 
 
-def render(title: str, rows: Sequence[Row], columns: Sequence[str]) -> str:
-    """Rows as aligned text; columns without any content are left out."""
-    table = [list(columns), *(row.cells() for row in rows)]
+def render(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> str:
+    """Rows of cells as aligned text; columns without any content are left out."""
+    table = [list(columns), *rows]
     kept = [i for i in range(len(columns)) if i == 0 or any(line[i] for line in table[1:])]
     widths = {i: max(len(line[i]) for line in table) for i in kept}
 
@@ -186,3 +209,4 @@ def render(title: str, rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 
 COLUMNS = ("", "newcomer", "ours", "ratio", "target", "")
+READER_COLUMNS = ("", "pages a CPU second", "peak MB", "tables", "without text")

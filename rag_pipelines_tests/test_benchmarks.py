@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks import measured, site
-from benchmarks.table import COLUMNS, comparison, limits, render
+from benchmarks.context import Context
+from benchmarks.table import COLUMNS, comparison, documents, limits, render
 
 TOPICS = ("kettle", "lamp", "clock", "radio", "fan", "scale")
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -60,7 +61,7 @@ def test_one_run_measures_both_and_loses_no_page(folder: Path, tmp_path: Path):
     assert found["ingest"]["again"]["embedded"] == 0
     assert not found["ingest"]["again"]["published"]
     assert all(found[stage]["cpu_seconds"] > 0 for stage in ("newcomer", "ingest", "embed"))
-    table = render("", comparison(found), COLUMNS)
+    table = render("", [row.cells() for row in comparison(found)], COLUMNS)
     assert table.count("not measured") == 4, "nDCG of both on both sets, without EVAL_DATA"
     assert list(tmp_path.glob("*/results.json"))
 
@@ -77,6 +78,26 @@ def test_the_table_tells_what_met_its_target_and_what_did_not():
     assert [row.met for row in limits({"scale": {"100000": scale}})] == [
         *(False, True, None, None, None, False)
     ]
+
+
+def test_readers_stand_beside_each_other_and_ours_is_held_to_its_limits():
+    ours = {"pages_per_cpu_second": 0.9, "peak_bytes": 1e9, "again": {"parsed": 0}}
+    found = {"documents": {"pdfplumber": {"pages_per_cpu_second": 2.5, "tables": 9}, "ours": ours}}
+    assert documents(found) == [
+        ["pdfplumber", "2.50", "not measured", "9", "not measured"],
+        ["ours", "0.90", "1,000", "not measured", "not measured"],
+    ]
+    assert [row.met for row in limits(found)] == [False, True, True]
+    assert documents({}) == limits({}) == []
+
+
+def test_a_set_is_found_in_the_folder_or_in_one_below(tmp_path: Path):
+    (tmp_path / "retrieval" / "xquad_en").mkdir(parents=True)
+    below = Context(url="", folder="", work="", eval_data=str(tmp_path))
+    inside = Context(url="", folder="", work="", eval_data=str(tmp_path / "retrieval"))
+    assert below.dataset("xquad_en") == inside.dataset("xquad_en")
+    assert below.dataset("icdar2013_eu") is None
+    assert Context(url="", folder="", work="").dataset("xquad_en") is None
 
 
 def test_a_smaller_site_links_to_nothing_that_it_has_not(folder: Path, tmp_path: Path):
