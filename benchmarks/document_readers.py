@@ -58,6 +58,9 @@ def ours(paths: Sequence[Path], work: Path) -> Found:
 
 
 def unstructured_fast(paths: Sequence[Path], work: Path) -> Found:
+    from rag_pipelines.documents.unstructured_setup import prepare
+
+    prepare()  # without the text rules' model there is not a word, nor an error
     from unstructured.partition.pdf import partition_pdf
 
     read = [partition_pdf(str(path), strategy="fast") for path in paths]
