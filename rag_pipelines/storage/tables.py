@@ -61,8 +61,10 @@ class Tables:
     def read(self, key: str, partition: str, version: str) -> pa.Table:
         """A version's table. Raises `FileNotFoundError` where it is not there."""
         content = self._fs.cat_file(self.path(key, partition, version))
-        # A Python file that Arrow's threads still hold when Python ends takes the process with it.
-        return pq.read_table(pa.BufferReader(content))
+        # In this thread alone: Arrow's own, if they still hold Python's bytes when Python ends,
+        # take the process with them.
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            return file.read(use_threads=False)
 
     def versions(self, key: str, partition: str) -> list[str]:
         """Versions that are there, in no order that means anything."""
