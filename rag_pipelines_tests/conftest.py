@@ -1,10 +1,22 @@
 """Skips what the machine cannot run, and says so in the last line."""
 
+import signal
+
 import pytest
 
 from rag_pipelines_tests.machine import NEEDS, closing_line, skip_what_is_lacking
 
 LACKING = pytest.StashKey[dict[str, int]]()
+
+
+def pytest_configure() -> None:
+    """Take SIGINT back where a shell started this in the background and ignores it.
+
+    Dagster gives SIGTERM whatever SIGINT has, so that every process started here would ignore
+    SIGTERM too, and a test that ends one would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
