@@ -33,7 +33,10 @@ def together(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in ignored],
+        preexec_fn=lambda: [
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+            for number in STOPPING  # whatever the tests themselves were started under
+        ],
     )
     assert process.stdout is not None
     for _ in range(2):
