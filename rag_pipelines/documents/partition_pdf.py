@@ -47,7 +47,7 @@ class _Page:
     height: float
     lines: list[Line]
     scan: bool = False
-    note: str = ""
+    failure: DocumentFailure | None = None
     blocks: list[Block] = field(default_factory=list[Block])
 
     @property
@@ -74,8 +74,8 @@ def partition_pdf(path: Path, most_pages: int) -> RawDocument:
         pages = [_read(document, number) for number in range(1, count + 1)]
         outline = _outline(document)
         title = fold((document.get_metadata_dict().get("Title") or "").replace("\0", ""))
-    if all(page.note for page in pages):
-        raise DocumentFailure("damaged", pages[0].note)
+    if all(page.failure for page in pages) and pages[0].failure:
+        raise pages[0].failure
     return {
         "title": title,
         "elements": _elements(pages, outline),
@@ -112,7 +112,7 @@ def _read(document: "PdfDocument", number: int) -> _Page:
             lines = lines_of(page)
             return _Page(number, view.width, view.height, lines, _is_scan(page, lines, view))
     except DocumentFailure as failure:
-        return _Page(number, 0.0, 0.0, [], note=str(failure))
+        return _Page(number, 0.0, 0.0, [], failure=failure)
 
 
 def _is_scan(page: "PdfPage", lines: list[Line], view: View) -> bool:
@@ -164,7 +164,7 @@ def _elements(pages: list[_Page], outline: dict[tuple[int, str], int]) -> list[R
         on_page = {at: depth for (number, at), depth in headings.items() if number == page.number}
         elements += elements_of_page(page.blocks, on_page, page.place, words)
         ended: RawElement = {**page.place, "kind": "PageBreak", "text": ""}
-        elements.append({**ended, "note": page.note} if page.note else ended)
+        elements.append({**ended, "note": str(page.failure)} if page.failure else ended)
     return elements
 
 

@@ -31,8 +31,10 @@ def opened(path: Path) -> "Iterator[PdfDocument]":
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        reason = "encrypted" if "password" in str(error).lower() else "damaged"
-        raise DocumentFailure(reason, f"pdfium cannot open it ({error})") from None
+        # pdfium may repeat an older error: it says "password" of files that have no encryption.
+        if "password" in str(error).lower() and b"/Encrypt" in path.read_bytes():
+            raise DocumentFailure("encrypted", "it opens with a password only") from None
+        raise DocumentFailure("damaged", "pdfium cannot open it") from None
     try:
         yield document
     finally:
