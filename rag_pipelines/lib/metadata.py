@@ -44,6 +44,11 @@ def counts(by_reason: Mapping[str, int]) -> dg.MetadataValue[Any]:
     return sample([{"what": name, "count": count} for name, count in rows], most=max(1, len(rows)))
 
 
+def listed(lines: Sequence[str]) -> dg.MetadataValue[Any]:
+    """Lines as a list in Markdown."""
+    return dg.MetadataValue.md("\n".join(f"- {_cell(line)}" for line in lines) or "*none*")
+
+
 def histogram(values: Sequence[float], label: str, limit: float | None = None) -> Any:
     """A histogram as a picture in Markdown; `limit` is drawn as a line."""
     from matplotlib.figure import Figure
@@ -61,9 +66,9 @@ def histogram(values: Sequence[float], label: str, limit: float | None = None) -
 
 
 def pictures(shown: Iterable[tuple[str, bytes]]) -> dg.MetadataValue[Any]:
-    """Labelled PNGs as pictures in Markdown."""
+    """PNGs as pictures in Markdown, each below its label."""
     lines = [
-        f"![{_cell(label)}](data:image/png;base64,{base64.b64encode(png).decode()})"
+        f"{_cell(label)}\n\n![](data:image/png;base64,{base64.b64encode(png).decode()})"
         for label, png in shown
     ]
     return dg.MetadataValue.md("\n\n".join(lines) or "*none*")

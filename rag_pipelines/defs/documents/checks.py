@@ -1,9 +1,12 @@
 """What must hold of a source's files, elements, tables and figures before they become chunks."""
 
+from typing import Any
+
 import dagster as dg
 
 from rag_pipelines.documents.checks import misplaced, unclean, uneven, unread_pages
 from rag_pipelines.lib.documents import documents_of
+from rag_pipelines.lib.metadata import listed
 from rag_pipelines.lib.partitions import SOURCES
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import to_read, told
@@ -23,12 +26,12 @@ def _files(context: dg.AssetCheckExecutionContext, project: Project) -> list[Doc
     )
 
 
-def _judged(problems: list[str], warn: bool = False, **more: int | str) -> dg.AssetCheckResult:
+def _judged(problems: list[str], warn: bool = False, **more: Any) -> dg.AssetCheckResult:
     """Passed where nothing is wrong; the first few problems are told."""
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        metadata={"problems": len(problems), "sample": "\n".join(problems[:_SHOWN])} | more,
+        metadata={"problems": len(problems), "sample": listed(problems[:_SHOWN])} | more,
     )
 
 
@@ -86,7 +89,7 @@ def every_page_parsed(
     return _judged(
         [f"{url}, page {page}" for url, page in unread],
         failed_files=len(failed),
-        failed="\n".join(failed[:_SHOWN]),
+        failed=listed(failed[:_SHOWN]),
     )
 
 
