@@ -69,7 +69,6 @@ def _read(element: Element) -> dict[str, Any]:
     return {
         "where": _where(element),
         "type": element.kind,
-        "extractor": element.extractor,
         "text": element.text,
     }
 
