@@ -44,11 +44,6 @@ def counts(by_reason: Mapping[str, int]) -> dg.MetadataValue[Any]:
     return sample([{"what": name, "count": count} for name, count in rows], most=max(1, len(rows)))
 
 
-def listed(lines: Sequence[str]) -> dg.MetadataValue[Any]:
-    """Lines as a list in Markdown."""
-    return dg.MetadataValue.md("\n".join(f"- {_cell(line)}" for line in lines) or "*none*")
-
-
 def histogram(values: Sequence[float], label: str, limit: float | None = None) -> Any:
     """A histogram as a picture in Markdown; `limit` is drawn as a line."""
     from matplotlib.figure import Figure

@@ -1,12 +1,9 @@
 """What must hold of a source's files, elements, tables and figures before they become chunks."""
 
-from typing import Any
-
 import dagster as dg
 
 from rag_pipelines.documents.checks import misplaced, unclean, uneven, unread_pages
 from rag_pipelines.lib.documents import documents_of
-from rag_pipelines.lib.metadata import listed
 from rag_pipelines.lib.partitions import SOURCES
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import to_read, told
@@ -26,13 +23,18 @@ def _files(context: dg.AssetCheckExecutionContext, project: Project) -> list[Doc
     )
 
 
-def _judged(problems: list[str], warn: bool = False, **more: Any) -> dg.AssetCheckResult:
+def _judged(problems: list[str], warn: bool = False, **more: int | str) -> dg.AssetCheckResult:
     """Passed where nothing is wrong; the first few problems are told."""
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
-        metadata={"problems": len(problems), "sample": listed(problems[:_SHOWN])} | more,
+        metadata={"problems": len(problems)} | _listed("sample", problems) | more,
     )
+
+
+def _listed(name: str, lines: list[str]) -> dict[str, str]:
+    """The first few lines, as text: Markdown is behind a click there. None where there is none."""
+    return {name: "\n".join(lines[:_SHOWN])} if lines else {}
 
 
 @dg.asset_check(asset="pdf_elements", blocking=True, partitions_def=SOURCES)
@@ -89,7 +91,7 @@ def every_page_parsed(
     return _judged(
         [f"{url}, page {page}" for url, page in unread],
         failed_files=len(failed),
-        failed=listed(failed[:_SHOWN]),
+        **_listed("failed", failed),
     )
 
 
