@@ -6,7 +6,7 @@ then the page is cut at its gaps. What a block is (heading, list item, …) is d
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -69,11 +69,12 @@ def text_of(lines: Sequence[Line], words: Collection[str] = ()) -> str:
     """
     text = ""
     for line in lines:
-        text = _joined(text, line.text, words)
+        text = joined(text, line.text, words)
     return text.replace(BROKEN, "-")
 
 
-def _joined(text: str, more: str, words: Collection[str]) -> str:
+def joined(text: str, more: str, words: Collection[str] = ()) -> str:
+    """The text with one more line, as `text_of` has it."""
     if not text:
         return more
     told = text.endswith(BROKEN)
@@ -88,12 +89,10 @@ def _joined(text: str, more: str, words: Collection[str]) -> str:
     return f"{stem}-{more}" if kept else f"{stem}{more}"
 
 
-def words_of(lines: Sequence[Line]) -> set[str]:
+def words_of(lines: Iterable[str]) -> set[str]:
     """The words of the lines with their inner hyphens, folded in case."""
     return {
-        word.casefold()
-        for line in lines
-        for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line.text)
+        word.casefold() for line in lines for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line)
     }
 
 

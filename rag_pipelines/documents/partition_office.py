@@ -1,4 +1,4 @@
-"""Everything but PDF through Unstructured's own partitions. Runs in the worker.
+"""Everything but PDF through Unstructured's own partitions; plain text is ours. Runs in the worker.
 
 Knows which partition reads which media type, and how Unstructured's elements become raw ones.
 Attachments of messages are not read.
@@ -6,13 +6,19 @@ Attachments of messages are not read.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rag_pipelines.documents import file_types
 from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.kinds import kind_of
+from rag_pipelines.documents.partition_text import elements_of_text
 from rag_pipelines.documents.raw import RawDocument, RawElement
+from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines.documents.titles import title_of
 from rag_pipelines.documents.unstructured_setup import prepare
 
 if TYPE_CHECKING:
@@ -22,7 +28,7 @@ _PARTITIONS = {
     file_types.DOCX: "docx:partition_docx",
     file_types.PPTX: "pptx:partition_pptx",
     file_types.XLSX: "xlsx:partition_xlsx",
-    file_types.ODT: "odt:partition_odt",
+    file_types.ODT: "docx:partition_docx",
     file_types.EPUB: "epub:partition_epub",
     file_types.RTF: "rtf:partition_rtf",
     file_types.HTML: "html:partition_html",
@@ -30,7 +36,6 @@ _PARTITIONS = {
     file_types.EMAIL: "email:partition_email",
     file_types.MSG: "msg:partition_msg",
     file_types.CSV: "csv:partition_csv",
-    file_types.TEXT: "text:partition_text",
 }
 _ARCHIVES = {
     file_types.DOCX,
@@ -49,7 +54,8 @@ _DAMAGED = (
     "BadZipFile", "PackageNotFoundError", "KeyError", "XMLSyntaxError", "ParserError",
     "InvalidFileException", "UnprocessableEntityError", "RuntimeError", "ValueError",
 )  # fmt: skip
-_HEAD = re.compile(rb"<title[^>]*>([^<]{1,300})</title>", re.IGNORECASE)
+_FORMULA = re.compile(r"\$\$[^$]+\$\$")
+_UNNAMED = re.compile(r"|(?:sheet|tabelle|feuil|hoja|foglio|planilha)\d*", re.IGNORECASE)
 
 
 def partition_office(path: Path, media_type: str) -> RawDocument:
@@ -57,15 +63,13 @@ def partition_office(path: Path, media_type: str) -> RawDocument:
 
     Raises `DocumentFailure`: type, encrypted, damaged, too large.
     """
-    if media_type not in _PARTITIONS:
+    if media_type not in file_types.READABLE:
         raise DocumentFailure(*_refusal(media_type))
     if media_type in _ARCHIVES:
         file_types.refuse_bomb(path.read_bytes())
     prepare()
     try:
-        elements = _partition(media_type)(
-            filename=str(path), languages=["auto"], **_SETTINGS.get(media_type, {})
-        )
+        elements = list(_read(path, media_type))
     except (DocumentFailure, MemoryError, OSError):
         raise
     except Exception as error:
@@ -73,7 +77,7 @@ def partition_office(path: Path, media_type: str) -> RawDocument:
             raise
         detail = str(error).replace(str(path), "the file")[:300]
         raise DocumentFailure("damaged", f"{type(error).__name__}: {detail}") from None
-    return {"title": _title(path, media_type), "elements": list(_raw(elements)), "scans": []}
+    return {"title": title_of(path, media_type), "elements": elements, "scans": []}
 
 
 def _refusal(media_type: str) -> tuple[str, str]:
@@ -84,9 +88,43 @@ def _refusal(media_type: str) -> tuple[str, str]:
     return "type", f"{media_type} is none of the formats that are read"
 
 
+def _read(path: Path, media_type: str) -> Iterator[RawElement]:
+    if media_type == file_types.TEXT:
+        from unstructured.file_utils.encoding import read_txt_file
+
+        _, text = read_txt_file(filename=str(path))
+        for element in elements_of_text(text):
+            yield {"extractor": "text", **element}
+        yield {"kind": "PageBreak", "text": "", "page": None}
+        return
+    with TemporaryDirectory(prefix="rag-rewritten-") as folder:
+        copy = rewritten(path, media_type, Path(folder))
+        elements = _partition(media_type)(
+            filename=str(copy), languages=["auto"], **_SETTINGS.get(media_type, {})
+        )
+    yield from _raw(_notes_last(elements, path) if media_type == file_types.PPTX else elements)
+
+
 def _partition(media_type: str) -> Callable[..., "list[Element]"]:
     module, _, name = _PARTITIONS[media_type].partition(":")
     return getattr(import_module(f"unstructured.partition.{module}"), name)
+
+
+def _notes_last(elements: "Sequence[Element]", path: Path) -> "list[Element]":
+    """Each slide's elements with what the speaker notes behind them, not before the title."""
+    from pptx import Presentation
+
+    notes = {
+        number: slide.notes_slide.notes_text_frame.text.strip()
+        for number, slide in enumerate(Presentation(str(path)).slides, 1)
+        if slide.has_notes_slide and slide.notes_slide.notes_text_frame
+    }
+
+    def place(element: "Element") -> tuple[int, bool]:
+        page = element.metadata.page_number or 0
+        return page, element.text == notes.get(page)
+
+    return sorted(elements, key=place)
 
 
 def _raw(elements: "Sequence[Element]") -> Iterator[RawElement]:
@@ -116,42 +154,25 @@ def _one(element: "Element", page: int | None) -> RawElement:
         "text": element.text or "",
         "page": page,
         "depth": metadata.category_depth,
-        "html": metadata.text_as_html or "",
+        "html": _with_caption(metadata.text_as_html or "", metadata.page_name or ""),
         "extractor": "unstructured",
     }
-    if element.category == "Title" and raw["depth"] is None:
-        raw["depth"] = 0
+    if _FORMULA.fullmatch(raw["text"].strip()):
+        return {**raw, "kind": "Formula"}
+    if element.category == "Title" and not _is_told(element):
+        kind, text = kind_of(raw["text"])
+        return {**raw, "kind": kind, "text": text, "depth": None}
     return raw
 
 
-def _title(path: Path, media_type: str) -> str:
-    """What the file calls itself; empty where it does not."""
-    reader: dict[str, Callable[[Path], Any]] = {
-        file_types.DOCX: _core_title("docx:Document"),
-        file_types.PPTX: _core_title("pptx:Presentation"),
-        file_types.HTML: _html_title,
-        file_types.EMAIL: _subject,
-    }
-    read = reader.get(media_type)
-    return " ".join(str(read(path) or "").split())[:300] if read else ""
+def _is_told(title: "Element") -> bool:
+    """Whether the file says that it is a heading; else Unstructured guessed by the words."""
+    depth, on_slide = title.metadata.category_depth, title.metadata.filetype == file_types.PPTX
+    return depth is not None and (depth == 0 or not on_slide)
 
 
-def _core_title(opener: str) -> Callable[[Path], Any]:
-    def read(path: Path) -> Any:
-        module, _, name = opener.partition(":")
-        return getattr(import_module(module), name)(str(path)).core_properties.title
-
-    return read
-
-
-def _html_title(path: Path) -> str:
-    from html import unescape
-
-    found = _HEAD.search(path.read_bytes()[:200_000])
-    return unescape(found.group(1).decode("utf-8", "replace")) if found else ""
-
-
-def _subject(path: Path) -> str:
-    from email import message_from_bytes, policy
-
-    return str(message_from_bytes(path.read_bytes(), policy=policy.default)["subject"] or "")
+def _with_caption(html: str, sheet: str) -> str:
+    """The table with its sheet's name, where somebody gave one."""
+    if not html or _UNNAMED.fullmatch(sheet):
+        return html
+    return html.replace("<table>", f"<table><caption>{escape(sheet)}</caption>", 1)

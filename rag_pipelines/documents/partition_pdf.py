@@ -155,7 +155,7 @@ def _key(text: str) -> str:
 
 def _elements(pages: list[_Page], outline: dict[tuple[int, str], int]) -> list[RawElement]:
     everything = [line for page in pages for line in page.lines]
-    body, words = Body.of(everything), words_of(everything)
+    body, words = Body.of(everything), words_of(line.text for line in everything)
     for page in pages:
         page.blocks = blocks_of(page.lines)
     headings = dict(_headings(pages, body, outline))
