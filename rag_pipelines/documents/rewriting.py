@@ -16,6 +16,8 @@ from rag_pipelines.documents.rewriting_office import rewritten_slides, rewritten
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)
 _MATHML = re.compile(rb"<math\b[^>]*>.*?</math\s*>", re.S | re.I)
 _SHOWN = re.compile(rb"<math\b[^>]*\bdisplay\s*=\s*[\"']?block", re.I)
+_POWER = re.compile(rb"(\d|</(?:em|i|var)>)<sup>([+-]?\d{1,4})</sup>", re.I)
+"""Without its sign 10 to the power of 6 would read 106."""
 _CODE_OR_MATH = re.compile(
     r"(?P<code>^(?P<fence>```+|~~~+).*?^(?P=fence)|(?P<tick>`+)(?!`)[^\n]+?(?<!`)(?P=tick)(?!`))"
     r"|(?<!\\)(?P<math>\$\$.+?\$\$|\$(?=[^\s$])[^$\n]*?(?<=[^\s\\])\$(?![\d$\w]))",
@@ -47,11 +49,9 @@ def _kept(found: re.Match[str]) -> str:
 
 
 def _html(path: Path, copy: Path) -> Path:
-    """Each formula as `alttext`, which Unstructured reads."""
+    """Each formula as `alttext`, which Unstructured reads, and each power with its sign."""
     data = path.read_bytes()
     formulas = _MATHML.findall(data)
-    if not formulas:
-        return path
     told = iter(tex_of_mathml([formula.decode("utf-8", "replace") for formula in formulas]))
 
     def alternative(found: re.Match[bytes]) -> bytes:
@@ -61,8 +61,27 @@ def _html(path: Path, copy: Path) -> Path:
         attributes = f'alttext="{escape(between(tex, shown))}"' + ' display="block"' * shown
         return f"<math {attributes}></math>".encode("ascii", "xmlcharrefreplace")
 
-    copy.write_bytes(_MATHML.sub(alternative, data))
+    copy.write_bytes(_POWER.sub(rb"\1^\2", _MATHML.sub(alternative, data)))
     return copy
+
+
+def _epub(path: Path, copy: Path) -> Path:
+    return _by_pandoc(path, copy, "epub")
+
+
+def _rtf(path: Path, copy: Path) -> Path:
+    return _by_pandoc(path, copy, "rtf")
+
+
+def _by_pandoc(path: Path, copy: Path, form: str) -> Path:
+    """As HTML, as Unstructured would have it, but with its formulas."""
+    import pypandoc
+
+    options = ["--mathml", "--quiet"]
+    html = pypandoc.convert_file(str(path), "html", form, extra_args=options, sandbox=True)
+    page = copy.with_name("html")
+    page.write_text(f'<meta charset="utf-8">{html}', "utf-8")
+    return _html(page, copy)
 
 
 def _odt(path: Path, copy: Path) -> Path:
@@ -78,6 +97,8 @@ _REWRITES: dict[str, Callable[[Path, Path], Path]] = {
     file_types.DOCX: rewritten_word,
     file_types.PPTX: rewritten_slides,
     file_types.ODT: _odt,
+    file_types.EPUB: _epub,
+    file_types.RTF: _rtf,
     file_types.HTML: _html,
     file_types.MARKDOWN: _markdown,
 }
