@@ -18,15 +18,16 @@ def with_languages(elements: Sequence[RawElement]) -> list[RawElement]:
     for element in elements:
         if text := element.get("text"):
             texts[element.get("page")].append(text)
-    whole = _language(" ".join(" ".join(page) for page in texts.values()))
-    by_page = {page: _language(" ".join(said)) or whole for page, said in texts.items()}
+    whole = language_in(" ".join(" ".join(page) for page in texts.values()))
+    by_page = {page: language_in(" ".join(said)) or whole for page, said in texts.items()}
     return [
         {**element, "language": element.get("language") or by_page.get(element.get("page"), "")}
         for element in elements
     ]
 
 
-def _language(text: str) -> str:
+def language_in(text: str) -> str:
+    """The ISO 639-1 code of the text's language; empty where it is too short to tell."""
     sample = text[:_READ]
     if sum(map(str.isalpha, sample)) < _ENOUGH:
         return ""

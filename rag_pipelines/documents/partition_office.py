@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from rag_pipelines.documents import file_types
 from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.kinds import kind_of
-from rag_pipelines.documents.partition_text import elements_of_text
+from rag_pipelines.documents.partition_text import elements_of_text, text_of_file
 from rag_pipelines.documents.raw import RawDocument, RawElement
 from rag_pipelines.documents.rewriting import rewritten
 from rag_pipelines.documents.titles import title_of
@@ -90,10 +90,7 @@ def _refusal(media_type: str) -> tuple[str, str]:
 
 def _read(path: Path, media_type: str) -> Iterator[RawElement]:
     if media_type == file_types.TEXT:
-        from unstructured.file_utils.encoding import read_txt_file
-
-        _, text = read_txt_file(filename=str(path))
-        for element in elements_of_text(text):
+        for element in elements_of_text(text_of_file(path)):
             yield {"extractor": "text", **element}
         yield {"kind": "PageBreak", "text": "", "page": None}
         return

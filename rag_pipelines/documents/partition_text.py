@@ -5,11 +5,14 @@ of its words alone (Unstructured's rule) any short paragraph is one, and then no
 """
 
 import re
+import warnings
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 
 from rag_pipelines.documents.blocks import BULLET, NUMBERED, joined, words_of
 from rag_pipelines.documents.kinds import kind_of, numbered_depth
+from rag_pipelines.documents.languages import language_in
 from rag_pipelines.documents.raw import RawElement
 
 _BLANK = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
@@ -23,8 +26,24 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL_LEVELS = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_]")
+_CENTRAL_EUROPEAN = frozenset({"bs", "cs", "hr", "hu", "pl", "ro", "sk", "sl", "sq"})
 _LONGEST = 100
 _ENDS = (".", ",", ";", "!", "?", ":", "。", "؟", "！", "？")  # noqa: RUF001 - these are meant
+
+
+def text_of_file(path: Path) -> str:
+    """The text in the encoding that its bytes tell.
+
+    Bytes of western Europe are taken for central Europe's by Unstructured: the language decides.
+    """
+    from unstructured.file_utils.encoding import EncodingDetectionWarning, read_txt_file
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EncodingDetectionWarning)
+        encoding, text = read_txt_file(filename=str(path))
+    if encoding == "windows-1250" and language_in(text) not in _CENTRAL_EUROPEAN:
+        return path.read_bytes().decode("cp1252", "replace")
+    return text
 
 
 def elements_of_text(text: str) -> Iterator[RawElement]:

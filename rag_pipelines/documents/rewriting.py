@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rag_pipelines.documents import file_types
 from rag_pipelines.documents.formulas import between, tex_of_mathml
+from rag_pipelines.documents.partition_text import text_of_file
 from rag_pipelines.documents.rewriting_office import rewritten_slides, rewritten_word
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)
@@ -33,9 +34,7 @@ def rewritten(path: Path, media_type: str, folder: Path) -> Path:
 
 
 def _markdown(path: Path, copy: Path) -> Path:
-    from unstructured.file_utils.encoding import read_txt_file
-
-    _, text = read_txt_file(filename=str(path))
+    text = text_of_file(path)
     copy.write_text(_CODE_OR_MATH.sub(_kept, FRONT_MATTER.sub("", text, 1)), "utf-8")
     return copy
 

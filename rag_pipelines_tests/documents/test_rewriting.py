@@ -1,0 +1,79 @@
+"""What is written out before Unstructured reads a file, and what is left as it is."""
+
+from pathlib import Path
+
+import pytest
+
+from rag_pipelines.documents import file_types
+from rag_pipelines.documents.formulas import tex_of_mathml
+from rag_pipelines.documents.partition_office import partition_office
+from rag_pipelines.documents.rewriting import rewritten
+
+
+def read(folder: Path, media_type: str, text: str) -> list[tuple[str, str]]:
+    path = folder / "document"
+    path.write_text(text, "utf-8")
+    elements = partition_office(path, media_type)["elements"]
+    return [(e["kind"], e["text"]) for e in elements if e["kind"] != "PageBreak"]
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [r"$a_1 * b_2 * c_3$", r"$\{x \mid x < y\} \setminus [0, 1]$", r"$$ F_i = \\ _a_ * b * $$"],
+)
+def test_marks_within_a_formula_are_not_markdowns(tmp_path: Path, formula: str):
+    ((_, text),) = read(tmp_path, file_types.MARKDOWN, f"The force is {formula} in each case.")
+    assert text == f"The force is {formula} in each case."
+
+
+def test_a_formula_over_several_lines_is_one(tmp_path: Path):
+    found = read(tmp_path, file_types.MARKDOWN, "$$\nE = m c^2\n+ 1\n$$\n")
+    assert found == [("Formula", "$$ E = m c^2 + 1 $$")]
+
+
+def test_prices_and_code_are_no_formulas(tmp_path: Path):
+    found = read(
+        tmp_path,
+        file_types.MARKDOWN,
+        "It costs *$5* here and *$10* there.\n\nRun `a $x *b* $y` now.\n\n```\n$a_1 * b$\n```\n",
+    )
+    assert found[0][1] == "It costs $5 here and $10 there."
+    assert found[1][1] == "Run a $x *b* $y now."
+    assert found[2] == ("CodeSnippet", "$a_1 * b$")
+
+
+@pytest.mark.parametrize("end", ["---", "..."])
+def test_front_matter_is_no_text(tmp_path: Path, end: str):
+    assert read(tmp_path, file_types.MARKDOWN, f"---\ntitle: x\n{end}\n# Ponds\n") == [
+        ("Title", "Ponds")
+    ]
+    assert ("Title", "A rule") in read(tmp_path, file_types.MARKDOWN, "Text.\n\n---\n\n# A rule\n")
+
+
+def test_a_power_of_ten_keeps_its_sign(tmp_path: Path):
+    html = "<html><body><p>About 10<sup>6</sup> cells in <i>x</i><sup>2</sup> of water.</p></html>"
+    assert read(tmp_path, file_types.HTML, html)[0][1] == "About 10^6 cells in x^2 of water."
+
+
+def test_a_formula_that_nobody_can_read_shifts_no_other():
+    broken = "<math><mfrac></mfrac></math>"
+    one = "<math><mi>y</mi></math>"
+    assert tex_of_mathml([broken, one, "<math></math>", one])[1::2] == ["y", "y"]
+    assert tex_of_mathml([]) == []
+
+
+def test_a_formula_that_the_file_itself_annotates_is_told_once(tmp_path: Path):
+    html = (
+        "<html><body><p>So <math><semantics><mi>y</mi><annotation "
+        'encoding="application/x-tex">y</annotation></semantics></math> rises.</p></html>'
+    )
+    assert read(tmp_path, file_types.HTML, html)[0][1] == "So $y$ rises."
+
+
+def test_the_file_itself_stays_as_it_was(tmp_path: Path):
+    path = tmp_path / "notes.md"
+    path.write_text("$a_1$")
+    (tmp_path / "copies").mkdir()
+    copy = rewritten(path, file_types.MARKDOWN, tmp_path / "copies")
+    assert (path.read_text(), copy.parent) == ("$a_1$", tmp_path / "copies")
+    assert rewritten(path, file_types.CSV, tmp_path / "copies") == path
