@@ -1,6 +1,6 @@
 """A PDF's elements through pdfium. Runs in the worker.
 
-Knows pages and the outline. Pages that hold only a picture are named, and read one at a time by
+Knows pages and the outline. Pages that are a picture are named, and read one at a time by
 `partition_scan`; Unstructured's own PDF partition reads three pages a second where this reads a
 hundred, and less of their text (FACTS.md).
 """
@@ -31,9 +31,10 @@ from rag_pipelines.documents.raw import RawDocument, RawElement
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
 
-_FEW_LETTERS = 12
-"""Fewer than this and a picture over much of the page: the page is a scan."""
-_PICTURE = 0.3
+_FEW_LETTERS, _PICTURE = 12, 0.3
+"""Fewer than this and a picture over so much of the page: the page is a scan."""
+_STAMP, _WHOLE = 100, 0.6
+"""The same of a scan that a program has written a line on, as archives do on every page."""
 _UNREADABLE = 0.4
 """Share of letters without a meaning from which a page's text is of no use."""
 _OCR_SCALE = 150 / 72
@@ -119,7 +120,8 @@ def _is_scan(page: "PdfPage", lines: list[Line], view: View) -> bool:
     text = "".join(line.text for line in lines)
     if text and sum(map(_means_nothing, text)) > _UNREADABLE * len(text):
         return True
-    if sum(map(str.isalnum, text)) >= _FEW_LETTERS:
+    letters = sum(map(str.isalnum, text))
+    if letters >= _STAMP:
         return False
     from pypdfium2 import raw
 
@@ -129,7 +131,8 @@ def _is_scan(page: "PdfPage", lines: list[Line], view: View) -> bool:
         area += max(0.0, right - left) * max(0.0, top - bottom)
         if number > 1000:
             break
-    return area >= _PICTURE * view.width * view.height
+    share = area / (view.width * view.height)
+    return share >= (_PICTURE if letters < _FEW_LETTERS else _WHOLE)
 
 
 def _means_nothing(letter: str) -> bool:
