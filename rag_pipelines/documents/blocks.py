@@ -124,12 +124,26 @@ def _gutters_cut(lines: Sequence[Line]) -> list[Line]:
     right = min(line.runs[1].left for line in wide)
     if right <= left:
         return list(lines)
-    cut = [line for line in lines if line in wide]
-    first = [line.of_runs(line.runs[:1], False) for line in cut]
-    second = [line.of_runs(line.runs[1:], line.broken) for line in cut]
-    at = lines.index(cut[0])
-    rest = [line for line in lines[at:] if line not in wide]
-    return [*lines[:at], *first, *second, *rest]
+    first, last = lines.index(wide[0]), len(lines) - list(reversed(lines)).index(wide[-1])
+    divided = _divided(lines[first:last], (left + right) / 2)
+    return [*lines[:first], *divided, *lines[last:]]
+
+
+def _divided(lines: Sequence[Line], gutter: float) -> list[Line]:
+    """Column by column, down to each line that runs over both."""
+    read, columns = list[Line](), (list[Line](), list[Line]())
+    for line in lines:
+        before = [run for run in line.runs if run.right <= gutter]
+        after = [run for run in line.runs if run.left >= gutter]
+        if len(before) > 1 or len(after) > 1 or len(before) + len(after) < len(line.runs):
+            read += [*columns[0], *columns[1], line]
+            columns = (list[Line](), list[Line]())
+            continue
+        if before:
+            columns[0].append(line.of_runs(before, line.broken and not after))
+        if after:
+            columns[1].append(line.of_runs(after, line.broken))
+    return [*read, *columns[0], *columns[1]]
 
 
 def _prose(line: Line) -> bool:

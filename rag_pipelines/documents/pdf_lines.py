@@ -45,7 +45,7 @@ def lines_of(page: "PdfPage") -> list[Line]:
 
 
 def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
-    """Every character that shows; spaces and line breaks with an empty box."""
+    """Every character that shows on the page; spaces and line breaks with an empty box."""
     import math
 
     from pypdfium2 import raw
@@ -60,10 +60,13 @@ def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
             yield _Letter(text or " ", [], 0, True)
             continue
         raw.FPDFText_GetLooseCharBox(textpage, at, rect)
+        box = view.box((rect.left, rect.bottom, rect.right, rect.top))
+        if not view.shows(box):
+            continue
         angle = (raw.FPDFText_GetCharAngle(textpage, at) + turned) % (2 * math.pi)
         yield _Letter(
             "\x02" if raw.FPDFText_IsHyphen(textpage, at) == 1 else text,
-            view.box((rect.left, rect.bottom, rect.right, rect.top)),
+            box,
             raw.FPDFText_GetFontWeight(textpage, at),
             min(angle, 2 * math.pi - angle) < _UPRIGHT,
         )

@@ -83,6 +83,11 @@ class View:
         edges = [min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)]
         return [round(edge, 2) for edge in edges]
 
+    def shows(self, box: Sequence[float]) -> bool:
+        """Whether the middle of a box lies on the page; printers' marks lie beside it."""
+        left, top, right, bottom = box
+        return 0 <= left + right <= 2 * self.width and 0 <= top + bottom <= 2 * self.height
+
     def _point(self, x: float, y: float) -> tuple[float, float]:
         across, up = x - self.left, y - self.bottom
         match self.rotation:
