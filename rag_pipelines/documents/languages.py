@@ -8,7 +8,8 @@ from typing import Any
 from rag_pipelines.documents.raw import RawElement
 
 _ENOUGH = 60
-"""Fewer letters than this tell no language."""
+"""Fewer letters than this tell no language; a character of East Asia counts for three."""
+_EAST_ASIAN = "\u2e80"
 _READ = 1500
 
 
@@ -29,7 +30,7 @@ def with_languages(elements: Sequence[RawElement]) -> list[RawElement]:
 def language_in(text: str) -> str:
     """The ISO 639-1 code of the text's language; empty where it is too short to tell."""
     sample = text[:_READ]
-    if sum(map(str.isalpha, sample)) < _ENOUGH:
+    if sum(3 if letter >= _EAST_ASIAN else 1 for letter in sample if letter.isalpha()) < _ENOUGH:
         return ""
     classify: Any = import_module("py3langid").classify
     code = str(classify(sample)[0])
