@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.documents.chunking import chunk_documents
 from rag_pipelines.documents.elements import ReadDocuments, read_elements
 from rag_pipelines.documents.files import file_at
 from rag_pipelines.documents.tables import read_tables
 from rag_pipelines.records import DocumentTable, Element
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines_tests.documents.test_chunking import splitter
 from rag_pipelines_tests.documents.written_files import (
     CELLS,
     ITEMS,
@@ -168,3 +170,36 @@ def test_a_file_says_what_it_is_called(read: ReadDocuments):
     assert {titles[name] for name in told} == {"Four ponds of the valley"}
     assert (titles["report.rtf"], titles["report.txt"]) == ("Pond survey", "POND SURVEY")
     assert titles["report.xlsx"] == titles["report.csv"] == "report"
+
+
+@pytest.mark.parametrize("strategy", ["by_title", "by_page", "by_similarity"])
+def test_every_word_of_a_file_is_in_a_chunk_that_leads_back_to_its_elements(
+    read: ReadDocuments, tables, strategy: str
+):
+    found = list(tables.values())
+    known = {element.id: element for element in read.elements}
+    chunks = chunk_documents(read.elements, found, [], splitter(strategy=strategy))
+    for chunk in chunks:
+        own = [known[one].text for one in chunk.elements if one in known]
+        assert own
+        if chunk.kind == "document":
+            assert all(" ".join(text.split()) in " ".join(chunk.text.split()) for text in own)
+    told = {one for chunk in chunks for one in chunk.elements}
+    silent = {e.text for e in read.elements if e.id not in told and e.kind != "PageBreak"}
+    headings = {e.text for e in read.elements if e.kind == "Title"}
+    assert silent <= headings | {"Valley office"}
+
+
+def test_a_files_table_is_a_chunk_under_its_headings_with_its_html(read: ReadDocuments, tables):
+    chunks = chunk_documents(read.elements, list(tables.values()), [], splitter())
+    of_table = {chunk.url.rpartition(".")[2]: chunk for chunk in chunks if chunk.kind == "table"}
+    assert set(of_table) == set(WITH_TABLES)
+    under = {name: of_table[name].heading for name in WITH_HEADINGS}
+    told_by_title = {"rtf": "Results"}  # its title is its first heading, and is embedded as well
+    assert under == dict.fromkeys(WITH_HEADINGS, "Pond survey > Results") | told_by_title
+    assert (of_table["pptx"].heading, of_table["pptx"].page) == ("Depths", 3)
+    assert of_table["xlsx"].heading == "Depths"
+    for chunk in of_table.values():
+        assert "| Pond: Weir | Depth in m: 0.8 |" in chunk.text
+        assert "Depth in m: from 0.8 to 3.2" in chunk.embedded_text
+        assert "<td>0.8</td>" in chunk.html
