@@ -51,6 +51,12 @@ def _subject(path: Path) -> str:
     return str(message_from_bytes(path.read_bytes(), policy=policy.default)["subject"] or "")
 
 
+def _subject_of_msg(path: Path) -> str:
+    from oxmsg import Message
+
+    return Message.load(str(path)).subject
+
+
 _READERS: dict[str, Callable[[Path], str]] = {
     file_types.DOCX: _in_archive,
     file_types.PPTX: _in_archive,
@@ -60,4 +66,5 @@ _READERS: dict[str, Callable[[Path], str]] = {
     file_types.HTML: _html,
     file_types.MARKDOWN: _markdown,
     file_types.EMAIL: _subject,
+    file_types.MSG: _subject_of_msg,
 }

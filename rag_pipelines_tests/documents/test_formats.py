@@ -19,6 +19,7 @@ from rag_pipelines_tests.documents.written_files import (
     LAST,
     PROSE,
     SHORT,
+    TITLE,
     write_all,
 )
 
@@ -157,8 +158,9 @@ def test_a_running_header_of_a_word_file_is_a_header(of: Of):
     assert said(of("docx"), "Header") == ["Valley office"]
 
 
-def test_a_plain_message_has_no_headings_and_no_attachment(of: Of):
-    found = of("plain.eml")
+@pytest.mark.parametrize("name", ["plain.eml", "plain.msg"])
+def test_a_plain_message_has_no_headings_and_no_attachment(of: Of, name: str):
+    found = of(name)
     assert said(found, "Title") == []
     assert [element.text for element in found] == ["Dear Bo,", PROSE, *ITEMS, SHORT, LAST]
     assert all("not read" not in element.text for element in [*found, *of("eml")])
@@ -167,7 +169,7 @@ def test_a_plain_message_has_no_headings_and_no_attachment(of: Of):
 def test_a_file_says_what_it_is_called(read: ReadDocuments):
     titles = {file.name: file.title for file in read.files}
     told = {f"report.{name}" for name in ("docx", "odt", "epub", "pptx", "html", "md", "eml")}
-    assert {titles[name] for name in told} == {"Four ponds of the valley"}
+    assert {titles[name] for name in {*told, "plain.eml", "plain.msg"}} == {TITLE}
     assert (titles["report.rtf"], titles["report.txt"]) == ("Pond survey", "POND SURVEY")
     assert titles["report.xlsx"] == titles["report.csv"] == "report"
 

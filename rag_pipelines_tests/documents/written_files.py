@@ -11,6 +11,9 @@ from docx.oxml import parse_xml
 from pptx import Presentation
 from pptx.util import Inches
 
+from rag_pipelines_tests.documents.written_msg import write_msg
+
+TITLE = "Four ponds of the valley"
 PROSE = "The survey covers four ponds of the valley, and each of them was sampled in spring."
 LAST = "No pond was polluted in any of the three years."
 SHORT = "Ask Anna for the key"
@@ -73,6 +76,7 @@ Conclusion
 
 {LAST}
 """
+MESSAGE = f"Dear Bo,\n\n{PROSE}\n\n- {ITEMS[0]}\n- {ITEMS[1]}\n\n{SHORT}\n\n{LAST}\n"
 _MATH = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 _R = "<m:r><m:t>{}</m:t></m:r>"
 _SUB = f"<m:sSub><m:e>{_R}</m:e><m:sub>{_R}</m:sub></m:sSub>"
@@ -88,7 +92,7 @@ FILES = ("docx", "odt", "rtf", "epub", "pptx", "xlsx", "html", "md", "eml", "txt
 
 
 def write_all(folder: Path) -> list[Path]:
-    """`report.` in each of `FILES`, and `plain.eml`."""
+    """`report.` in each of `FILES`, and the messages `plain.eml` and `plain.msg`."""
     (folder / "report.md").write_text(MARKDOWN)
     (folder / "report.html").write_text(HTML)
     (folder / "report.txt").write_text(TEXT)
@@ -101,7 +105,9 @@ def write_all(folder: Path) -> list[Path]:
     workbook(folder / "report.xlsx")
     mail(folder / "report.eml", HTML)
     mail(folder / "plain.eml")
-    return [*(folder / f"report.{name}" for name in FILES), folder / "plain.eml"]
+    write_msg(folder / "plain.msg", TITLE, MESSAGE)
+    reports = [folder / f"report.{name}" for name in FILES]
+    return [*reports, folder / "plain.eml", folder / "plain.msg"]
 
 
 def _by_pandoc(path: Path, form: str) -> None:
@@ -112,7 +118,7 @@ def _by_pandoc(path: Path, form: str) -> None:
 def word(path: Path) -> None:
     """As Word has it: styles, a table, formulas in its own markup, a running header."""
     report = Document()
-    report.core_properties.title = "Four ponds of the valley"
+    report.core_properties.title = TITLE
     report.sections[0].header.paragraphs[0].text = "Valley office"
     report.add_heading("Pond survey", 1)
     report.add_paragraph(PROSE)
@@ -150,7 +156,7 @@ def writer(path: Path) -> None:
 def slides(path: Path) -> None:
     """A title slide, a body with bullets of its layout and notes, a table, an empty slide."""
     deck = Presentation()
-    deck.core_properties.title = "Four ponds of the valley"
+    deck.core_properties.title = TITLE
     first = deck.slides.add_slide(deck.slide_layouts[0])
     first.shapes.title.text = "Pond survey"
     first.placeholders[1].text = "Spring of 2025"
@@ -205,9 +211,9 @@ def workbook(path: Path) -> None:
 def mail(path: Path, html: str = "") -> None:
     """A message with an attachment, which is not read."""
     message = EmailMessage()
-    message["Subject"] = "Four ponds of the valley"
+    message["Subject"] = TITLE
     message["From"], message["To"] = "anna@example.org", "bo@example.org"
-    message.set_content(f"Dear Bo,\n\n{PROSE}\n\n- {ITEMS[0]}\n- {ITEMS[1]}\n\n{SHORT}\n\n{LAST}\n")
+    message.set_content(MESSAGE)
     if html:
         message.add_alternative(html, subtype="html")
     message.add_attachment(b"not read", maintype="text", subtype="plain", filename="a.txt")
