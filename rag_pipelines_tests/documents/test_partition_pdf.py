@@ -147,3 +147,47 @@ def test_what_lies_beside_the_page_is_not_read_and_no_box_reaches_over_it(
     assert "sampled in spring" in said
     assert "proof" not in said
     assert list(misplaced(read.elements)) == []
+
+
+@pytest.mark.parametrize("rotate", [90, 180, 270])
+def test_a_page_whose_lines_run_aside_is_read_as_if_it_were_turned(tmp_path: Path, rotate: int):
+    """As a wide sheet is printed on a tall page; boxes stay those of the page as it is shown."""
+    sheet = Sheet()
+    sheet.text(60, 100, "Pond survey", 18)
+    paragraph(sheet, 60, 130, PROSE)
+    upright = elements(write_pdf(tmp_path / "aside.pdf", sheet))
+    path = tmp_path / "aside.pdf"
+    with pikepdf.open(path, allow_overwriting_input=True) as file:
+        file.pages[0].rotate(rotate, relative=False)
+        file.save(path)
+    found = elements(path)
+    assert [(e["kind"], e["text"]) for e in found] == [(e["kind"], e["text"]) for e in upright]
+    wide = rotate != 180
+    assert found[0]["page_width"] == (HEIGHT if wide else WIDTH)
+    left, top, right, bottom = upright[0]["box"] or []
+    assert found[0]["box"] == pytest.approx(
+        {
+            90: [HEIGHT - bottom, left, HEIGHT - top, right],
+            180: [WIDTH - right, HEIGHT - bottom, WIDTH - left, HEIGHT - top],
+            270: [top, WIDTH - right, bottom, WIDTH - left],
+        }[rotate],
+        abs=0.1,
+    )
+
+
+@pytest.mark.parametrize("matrix", [f"0 1 -1 0 {WIDTH} 0", f"0 -1 1 0 0 {HEIGHT}"])
+def test_lines_that_are_drawn_up_or_down_a_page_are_read_and_have_their_box(
+    tmp_path: Path, matrix: str
+):
+    sheet = Sheet([f"{matrix} cm"])
+    sheet.text(260, 300, "Pond survey", 18)
+    paragraph(sheet, 260, 330, PROSE)
+    title, prose, _ = elements(write_pdf(tmp_path / "drawn.pdf", sheet))
+    assert (title["kind"], title["text"]) == ("Title", "Pond survey")
+    assert (prose["kind"], prose["text"]) == ("NarrativeText", " ".join(PROSE))
+    assert (prose["page_width"], prose["page_height"]) == (WIDTH, HEIGHT)
+    left, top, right, bottom = prose["box"] or []
+    assert right - left == pytest.approx(21.5, abs=0.5)
+    assert bottom - top == pytest.approx(280.8, abs=0.5)
+    begins = HEIGHT - 260 if matrix.startswith("0 1") else 260
+    assert begins == pytest.approx(bottom if matrix.startswith("0 1") else top, abs=0.5)
