@@ -64,7 +64,10 @@ def tex_of_mathml(formulas: Sequence[str]) -> list[str]:
 def _told(path: Path, form: str, count: int) -> list[str]:
     import pypandoc
 
-    told = pypandoc.convert_file(str(path), "json", format=form, sandbox=True)
+    try:
+        told = pypandoc.convert_file(str(path), "json", format=form, sandbox=True)
+    except RuntimeError:  # a formula that breaks pandoc must not cost the file its text
+        return [""] * count
     found, said = list[str](), list[str]()
     for kind, value in _nodes(json.loads(told)["blocks"]):
         if kind == "Math":

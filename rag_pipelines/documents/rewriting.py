@@ -14,7 +14,9 @@ from rag_pipelines.documents.formulas import between, tex_of_mathml
 from rag_pipelines.documents.partition_text import text_of_file
 from rag_pipelines.documents.rewriting_office import rewritten_slides, rewritten_word
 
-FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?\n)?(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S)
+FRONT_MATTER = re.compile(
+    r"\A\ufeff?---[ \t]*\r?\n(?=[\w-]+[ \t]*:).*?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S
+)
 _MATHML = re.compile(rb"<math\b[^>]*>.*?</math\s*>", re.S | re.I)
 _SHOWN = re.compile(rb"<math\b[^>]*\bdisplay\s*=\s*[\"']?block", re.I)
 _POWER = re.compile(rb"(\d|</(?:em|i|var)>)<sup>([+-]?\d{1,4})</sup>", re.I)

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from docx import Document
+from docx.oxml import parse_xml
 
 from rag_pipelines.documents import file_types
-from rag_pipelines.documents.formulas import tex_of_mathml
+from rag_pipelines.documents.formulas import tex_of_mathml, tex_of_omml
 from rag_pipelines.documents.partition_office import partition_office
 from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines_tests.documents.written_files import FRACTION
 
 
 def read(folder: Path, media_type: str, text: str) -> list[tuple[str, str]]:
@@ -47,7 +50,8 @@ def test_front_matter_is_no_text(tmp_path: Path, end: str):
     assert read(tmp_path, file_types.MARKDOWN, f"---\ntitle: x\n{end}\n# Ponds\n") == [
         ("Title", "Ponds")
     ]
-    assert ("Title", "A rule") in read(tmp_path, file_types.MARKDOWN, "Text.\n\n---\n\n# A rule\n")
+    for ruled in ("Text.\n\n---\n\n# A rule\n", "---\n# A rule\n\n---\nText.\n"):
+        assert ("Title", "A rule") in read(tmp_path, file_types.MARKDOWN, ruled)
 
 
 def test_a_power_of_ten_keeps_its_sign(tmp_path: Path):
@@ -60,6 +64,17 @@ def test_a_formula_that_nobody_can_read_shifts_no_other():
     one = "<math><mi>y</mi></math>"
     assert tex_of_mathml([broken, one, "<math></math>", one])[1::2] == ["y", "y"]
     assert tex_of_mathml([]) == []
+
+
+def test_a_formula_that_breaks_pandoc_costs_no_text(tmp_path: Path):
+    """Its own letters are kept instead."""
+    assert tex_of_omml(["<m:oMath><open></m:oMath>", FRACTION]) == ["", ""]
+    path = tmp_path / "odd.docx"
+    report = Document()
+    odd = FRACTION.partition("<m:f>")[0] + "<m:odd><m:t>y + 1</m:t></m:odd></m:oMath>"
+    report.add_paragraph("The force is ")._p.append(parse_xml(odd))
+    report.save(str(path))
+    assert partition_office(path, file_types.DOCX)["elements"][0]["text"] == "The force is y + 1"
 
 
 def test_a_formula_that_the_file_itself_annotates_is_told_once(tmp_path: Path):

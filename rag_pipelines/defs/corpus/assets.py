@@ -62,7 +62,7 @@ def scraped_pages(
     group_name="corpus",
     owners=["team:corpus"],
     kinds={"python"},
-    code_version="2",
+    code_version="3",
     metadata={"dagster/column_schema": columns(Chunk)},
 )
 def chunks(
