@@ -18,6 +18,7 @@ from rag_pipelines.documents.kinds import kind_of
 from rag_pipelines.documents.partition_text import elements_of_text, text_of_file
 from rag_pipelines.documents.raw import RawDocument, RawElement
 from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines.documents.slides import of_slides
 from rag_pipelines.documents.titles import title_of
 from rag_pipelines.documents.unstructured_setup import prepare
 
@@ -99,29 +100,12 @@ def _read(path: Path, media_type: str) -> Iterator[RawElement]:
         elements = _partition(media_type)(
             filename=str(copy), languages=["auto"], **_SETTINGS.get(media_type, {})
         )
-    yield from _raw(_notes_last(elements, path) if media_type == file_types.PPTX else elements)
+    yield from _raw(of_slides(elements, path) if media_type == file_types.PPTX else elements)
 
 
 def _partition(media_type: str) -> Callable[..., "list[Element]"]:
     module, _, name = _PARTITIONS[media_type].partition(":")
     return getattr(import_module(f"unstructured.partition.{module}"), name)
-
-
-def _notes_last(elements: "Sequence[Element]", path: Path) -> "list[Element]":
-    """Each slide's elements with what the speaker notes behind them, not before the title."""
-    from pptx import Presentation
-
-    notes = {
-        number: slide.notes_slide.notes_text_frame.text.strip()
-        for number, slide in enumerate(Presentation(str(path)).slides, 1)
-        if slide.has_notes_slide and slide.notes_slide.notes_text_frame
-    }
-
-    def place(element: "Element") -> tuple[int, bool]:
-        page = element.metadata.page_number or 0
-        return page, element.text == notes.get(page)
-
-    return sorted(elements, key=place)
 
 
 def _raw(elements: "Sequence[Element]") -> Iterator[RawElement]:

@@ -154,7 +154,7 @@ def writer(path: Path) -> None:
 
 
 def slides(path: Path) -> None:
-    """A title slide, a body with bullets of its layout and notes, a table, an empty slide."""
+    """A title slide, a body with bullets, notes and a footer, a table, an empty slide."""
     deck = Presentation()
     deck.core_properties.title = TITLE
     first = deck.slides.add_slide(deck.slide_layouts[0])
@@ -165,6 +165,7 @@ def slides(path: Path) -> None:
     body = second.placeholders[1].text_frame
     body.text = ITEMS[0]
     body.add_paragraph().text = ITEMS[1]
+    _with_edges(second, deck.slide_layouts[1])
     second.notes_slide.notes_text_frame.text = LAST
     third = deck.slides.add_slide(deck.slide_layouts[5])
     third.shapes.title.text = "Depths"
@@ -179,6 +180,15 @@ def slides(path: Path) -> None:
     shape.text_frame.text = "The oxygen follows "
     _with_formula(shape._element)
     deck.save(str(path))
+
+
+def _with_edges(slide, layout) -> None:
+    """The footer and the number of the layout, as a program puts them on the slide."""
+    said = {"FOOTER": "Valley office", "SLIDE_NUMBER": "2"}
+    for place in layout.placeholders:
+        if text := said.get(place.placeholder_format.type.name):
+            slide.shapes.clone_placeholder(place)
+            slide.placeholders[place.placeholder_format.idx].text = text
 
 
 def _with_formula(shape) -> None:
