@@ -19,20 +19,22 @@ from rag_pipelines.documents.partition_text import elements_of_text, text_of_fil
 from rag_pipelines.documents.raw import RawDocument, RawElement
 from rag_pipelines.documents.rewriting import rewritten
 from rag_pipelines.documents.slides import of_slides
+from rag_pipelines.documents.spanned import with_spans
 from rag_pipelines.documents.titles import title_of
 from rag_pipelines.documents.unstructured_setup import prepare
 
 if TYPE_CHECKING:
     from unstructured.documents.elements import Element
 
+_HTML = "html:partition_html"
 _PARTITIONS = {
     file_types.DOCX: "docx:partition_docx",
     file_types.PPTX: "pptx:partition_pptx",
     file_types.XLSX: "xlsx:partition_xlsx",
     file_types.ODT: "docx:partition_docx",
-    file_types.EPUB: "html:partition_html",
-    file_types.RTF: "html:partition_html",
-    file_types.HTML: "html:partition_html",
+    file_types.EPUB: _HTML,
+    file_types.RTF: _HTML,
+    file_types.HTML: _HTML,
     file_types.MARKDOWN: "md:partition_md",
     file_types.EMAIL: "email:partition_email",
     file_types.MSG: "msg:partition_msg",
@@ -100,6 +102,9 @@ def _read(path: Path, media_type: str) -> Iterator[RawElement]:
         elements = _partition(media_type)(
             filename=str(copy), languages=["auto"], **_SETTINGS.get(media_type, {})
         )
+        if _PARTITIONS[media_type] == _HTML:
+            yield from with_spans(list(_raw(elements)), copy)
+            return
     yield from _raw(of_slides(elements, path) if media_type == file_types.PPTX else elements)
 
 

@@ -92,3 +92,23 @@ def test_the_file_itself_stays_as_it_was(tmp_path: Path):
     copy = rewritten(path, file_types.MARKDOWN, tmp_path / "copies")
     assert (path.read_text(), copy.parent) == ("$a_1$", tmp_path / "copies")
     assert rewritten(path, file_types.CSV, tmp_path / "copies") == path
+
+
+def test_tables_of_html_keep_their_spans_and_nothing_that_runs(tmp_path: Path):
+    spanned = (
+        "<table><caption>Größe</caption><tr><th rowspan=2>Teich</th><th colspan=2>Tiefe</th></tr>"
+        "<tr><th>März</th><th>Mai</th></tr>"
+        "<tr><td onclick='x()'>Mühle<script>x()</script></td><td>3</td><td>4</td></tr></table>"
+    )
+    plain = "<table><tr><td>a</td><td>b</td></tr></table>"
+    path = tmp_path / "document"
+    path.write_text(f"<html><body>{plain}<p>Text.</p>{spanned}</body></html>", "utf-8")
+    elements = partition_office(path, file_types.HTML)["elements"]
+    first, second = [e["html"] for e in elements if e["kind"] == "Table"]
+    assert "<td>b</td>" in first
+    assert second == (
+        "<table><caption>Größe</caption><thead>"
+        '<tr><th rowspan="2">Teich</th><th colspan="2">Tiefe</th></tr>'
+        "<tr><th>März</th><th>Mai</th></tr></thead>"
+        "<tbody><tr><td>Mühle</td><td>3</td><td>4</td></tr></tbody></table>"
+    )
