@@ -18,6 +18,7 @@ from rag_pipelines.documents.kinds import kind_of
 from rag_pipelines.documents.partition_text import elements_of_text, text_of_file
 from rag_pipelines.documents.raw import RawDocument, RawElement
 from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines.documents.rewriting_sheets import KEEPER
 from rag_pipelines.documents.slides import of_slides
 from rag_pipelines.documents.spanned import with_spans
 from rag_pipelines.documents.titles import title_of
@@ -137,10 +138,12 @@ def _one(element: "Element", page: int | None) -> RawElement:
     metadata = element.metadata
     raw: RawElement = {
         "kind": element.category,
-        "text": element.text or "",
+        "text": (element.text or "").replace(KEEPER, ""),
         "page": page,
         "depth": metadata.category_depth,
-        "html": _with_caption(metadata.text_as_html or "", metadata.page_name or ""),
+        "html": _with_caption(
+            (metadata.text_as_html or "").replace(KEEPER, ""), metadata.page_name or ""
+        ),
         "extractor": "unstructured",
     }
     if _FORMULA.fullmatch(raw["text"].strip()):

@@ -1,7 +1,7 @@
 """A copy of a file in which what Unstructured passes over is written out. Runs in the worker.
 
 Formulas become LaTeX between dollar signs, and the front matter of Markdown is gone; of office
-files `rewriting_office` knows more. Does not read the text itself.
+files `rewriting_office` and `rewriting_sheets` know more. Does not read the text itself.
 """
 
 import re
@@ -13,6 +13,7 @@ from rag_pipelines.documents import file_types
 from rag_pipelines.documents.formulas import between, tex_of_mathml
 from rag_pipelines.documents.partition_text import text_of_file
 from rag_pipelines.documents.rewriting_office import rewritten_slides, rewritten_word
+from rag_pipelines.documents.rewriting_sheets import rewritten_sheets
 
 FRONT_MATTER = re.compile(
     r"\A\ufeff?---[ \t]*\r?\n(?=[\w-]+[ \t]*:).*?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S
@@ -97,6 +98,7 @@ def _odt(path: Path, copy: Path) -> Path:
 _REWRITES: dict[str, Callable[[Path, Path], Path]] = {
     file_types.DOCX: rewritten_word,
     file_types.PPTX: rewritten_slides,
+    file_types.XLSX: rewritten_sheets,
     file_types.ODT: _odt,
     file_types.EPUB: _epub,
     file_types.RTF: _rtf,

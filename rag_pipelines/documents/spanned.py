@@ -15,16 +15,16 @@ def with_spans(elements: Sequence[RawElement], page: Path) -> Iterator[RawElemen
 
     A table is known by its letters, in the order of the file.
     """
-    tables = iter(_tables(page))
+    tables = _tables(page)
     for element in elements:
-        if element.get("kind") == "Table":
-            letters = _letters(element.get("text", ""))
-            found = next((table for said, table in tables if said == letters), None)
-            if found is None:
-                tables = iter(_tables(page))
-            else:
-                element = {**element, "html": _clean(found)}
-        yield element
+        letters = _letters(element.get("text", "")) if element.get("kind") == "Table" else ""
+        at = next((at for at, (said, _) in enumerate(tables) if letters and said == letters), None)
+        if at is None:
+            yield element
+        else:
+            spanned: RawElement = {**element, "html": _clean(tables[at][1])}
+            tables = tables[at + 1 :]
+            yield spanned
 
 
 def _clean(table: str) -> str:

@@ -1,7 +1,9 @@
 """What is written out before Unstructured reads a file, and what is left as it is."""
 
+from datetime import date, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 from docx import Document
 from docx.oxml import parse_xml
@@ -10,6 +12,7 @@ from rag_pipelines.documents import file_types
 from rag_pipelines.documents.formulas import tex_of_mathml, tex_of_omml
 from rag_pipelines.documents.partition_office import partition_office
 from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines.documents.tables_html import clean_table
 from rag_pipelines_tests.documents.written_files import FRACTION
 
 
@@ -112,3 +115,27 @@ def test_tables_of_html_keep_their_spans_and_nothing_that_runs(tmp_path: Path):
         "<tr><th>März</th><th>Mai</th></tr></thead>"
         "<tbody><tr><td>Mühle</td><td>3</td><td>4</td></tr></tbody></table>"
     )
+
+
+def test_cells_of_a_workbook_are_what_they_show(tmp_path: Path):
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (
+        ["Region", 2023, "Opened", "Share"],
+        ["North", 12.5, date(2024, 3, 12), 0.125],
+        ["South", 7, datetime(2024, 3, 12, 14, 30), 0.5],
+        ["Sum", 0.1 + 0.2, None, True],
+    ):
+        sheet.append(row)
+    sheet["D2"].number_format, sheet["D3"].number_format = "0.0%", "0%"
+    sheet["A6"] = "Source: own figures"
+    path = tmp_path / "document"
+    book.save(path)
+    table, source, _ = partition_office(path, file_types.XLSX)["elements"]
+    assert clean_table(table["html"])[0].rows() == [
+        ["Region", "2023", "Opened", "Share"],
+        ["North", "12.5", "2024-03-12", "12.5%"],
+        ["South", "7", "2024-03-12 14:30", "50%"],
+        ["Sum", "0.3", "", "TRUE"],
+    ]
+    assert (source["kind"], source["text"]) == ("UncategorizedText", "Source: own figures")
