@@ -11,16 +11,22 @@ from statistics import median
 
 from rag_pipelines.documents.tables_divided import column_gaps
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
-from rag_pipelines.documents.tables_numbers import is_figure
+from rag_pipelines.documents.tables_numbers import are_two_figures, is_figure
 from rag_pipelines.documents.tables_page import Word
 from rag_pipelines.documents.tables_rules import Rule
 from rag_pipelines.documents.tables_text import lines_of, text_of
 
 _GAP = 0.8
 """A gap between two cells is at least this share of the words' height."""
+_SPACE = 0.35
+"""… and between two figures, which are no sentence, at least this one."""
+_CURRENCIES = frozenset("$€£¥")
 _UNDER = 9.0
 """Points from the middle of a heading's text to the line that underlines it."""
 
+_OVERLAPS = 0.75
+"""Heights of a line within which the middles of two lie that overlap."""
+_BANDED = 0.8
 _TIGHT = 0.8
 """Share of the distance between rows below which a line goes on with the one above."""
 
@@ -33,6 +39,7 @@ class _Row:
 
     texts: list[tuple[int, int, str]]
     y: float
+    height: float = 0.0
 
     @property
     def spans(self) -> bool:
@@ -46,13 +53,34 @@ class _Row:
 
 
 def segments_of(line: Sequence[Word]) -> list[Segment]:
-    """A line's words, parted where a gap is wider than a space."""
+    """A line's words, parted where a gap is wider than a space, or between two figures.
+
+    A sign of a currency stays with the figure that it is set apart from.
+    """
     found: list[Segment] = [[line[0]]]
     for before, word in pairwise(line):
-        if word.left - before.right >= _GAP * min(before.height, word.height):
+        if _apart(before, word):
             found.append([])
         found[-1].append(word)
     return found
+
+
+def _apart(before: Word, word: Word) -> bool:
+    gap = (word.left - before.right) / min(before.height, word.height)
+    if before.text in _CURRENCIES and is_figure(word.text):
+        return False
+    return gap >= _GAP or (gap >= _SPACE and are_two_figures(before.text, word.text))
+
+
+def _box(segment: Segment) -> Word:
+    """A segment as one word, so that its inner gaps part nothing."""
+    return Word(
+        text_of(segment),
+        min(word.left for word in segment),
+        min(word.top for word in segment),
+        max(word.right for word in segment),
+        max(word.bottom for word in segment),
+    )
 
 
 def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | None:
@@ -65,7 +93,7 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
     if len(figures) < 2:
         return None
     body = [lines[number] for number in figures]
-    gaps = column_gaps([[word for segment in line for word in segment] for line in body])
+    gaps = column_gaps([[_box(segment) for segment in line] for line in body], _SPACE)
     if not gaps:
         return None
     columns = _Columns(gaps, body)
@@ -74,7 +102,8 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
     while end > 1 and above[end - 1].label:
         end -= 1
     head = _stacked(above[:end], rules)
-    rows = _unwrapped([columns.row(line) for line in lines[end:]])
+    below = [columns.row(line) for line in lines[end:]]
+    rows = _banded(below, rules) or _unwrapped(below)
     cells = [
         Cell(number, first, text, 1, last - first + 1)
         for number, row in enumerate([*head, *rows])
@@ -109,7 +138,8 @@ class _Columns:
         for segment in line:
             place = self._at(segment[0].x), self._at(segment[-1].x)
             texts.setdefault(place, []).extend(segment)
-        return _Row([(*p, text_of(words)) for p, words in texts.items()], line[0][0].y)
+        first = line[0][0]
+        return _Row([(*p, text_of(words)) for p, words in texts.items()], first.y, first.height)
 
     def heading(self, line: Sequence[Segment], rules: Sequence[Rule]) -> _Row:
         """Each segment over the columns that it is underlined for, or is centred above."""
@@ -175,9 +205,31 @@ def _unwrapped(rows: Sequence[_Row]) -> list[_Row]:
         upper = found[-1] if found else None
         if upper and (
             (upper.label and _goes_on(row.texts[0]))
+            or _is_beside(upper, row)
             or _is_rest(row, row.y - upper.y < _TIGHT * pitch)
         ):
             found[-1] = _together(upper, row)
+        else:
+            found.append(row)
+    return found
+
+
+def _is_beside(upper: _Row, lower: _Row) -> bool:
+    """Whether a wrapped label and the figures in its middle lie at heights that overlap."""
+    near = lower.y - upper.y < _OVERLAPS * min(upper.height, lower.height)
+    return near and (bool(upper.label) != bool(lower.label))
+
+
+def _banded(rows: Sequence[_Row], rules: Sequence[Rule]) -> list[_Row]:
+    """The rows between lines drawn across, where such lines part nearly all rows of figures."""
+    figures = [row for row in rows if any(is_figure(text) for first, _, text in row.texts if first)]
+    parted = sum(_parted(upper, lower, rules) for upper, lower in pairwise(figures))
+    if len(figures) < 3 or parted < _BANDED * (len(figures) - 1):
+        return []
+    found: list[_Row] = []
+    for row in rows:
+        if found and not _parted(found[-1], row, rules) and not (row.spans or found[-1].spans):
+            found[-1] = _together(found[-1], row)
         else:
             found.append(row)
     return found
@@ -199,4 +251,4 @@ def _together(upper: _Row, lower: _Row) -> _Row:
     for first, last, text in [*upper.texts, *lower.texts]:
         _, end, before = texts.get(first, (first, last, ""))
         texts[first] = first, min(end, last), f"{before} {text}".strip()
-    return _Row(list(texts.values()), lower.y)
+    return _Row(list(texts.values()), lower.y, lower.height)

@@ -9,6 +9,9 @@ _FIGURE = re.compile(
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
 )
 
+_GROUP = re.compile(r"\d{3}(?!\d)(?![.,]\d{3}(?!\d))")
+"""How the digits go on where thousands are apart by spaces."""
+
 
 def number_of(text: str) -> float | None:
     """The value of a cell that is one figure, perhaps with its unit; none for anything else."""
@@ -22,6 +25,17 @@ def number_of(text: str) -> float | None:
 def is_figure(text: str) -> bool:
     """A figure, or one of the signs that stand for a missing one."""
     return text in _MISSING or number_of(text) is not None
+
+
+def are_two_figures(left: str, right: str) -> bool:
+    """Whether neighbouring words are figures of their own, not groups of one figure's digits.
+
+    With letters they may be words of a label, such as `Q2 2006`.
+    """
+    lettered = any(letter.isalpha() for letter in left + right)
+    if lettered or not (is_figure(left) and is_figure(right)):
+        return False
+    return not (left[-1].isdigit() and _GROUP.match(right))
 
 
 def unit_of(text: str) -> str:

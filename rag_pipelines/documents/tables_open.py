@@ -18,6 +18,8 @@ from rag_pipelines.documents.tables_text import lines_of, text_of
 _SAME = 6.0
 """Points by which the ends of a table's rules may differ."""
 _SHORTEST = 100.0
+_LONG = 0.6
+"""Share of the rules' length beyond which a text alone in its line is prose, not a label."""
 
 
 def open_tables(page: PageContent) -> list[tuple[Box, Grid]]:
@@ -74,5 +76,6 @@ def _tabular(upper: Rule, lower: Rule, words: Sequence[Word]) -> bool:
         return lower.at - upper.at <= 2 * _SAME
     if any(is_numbered(text_of(line)) for line in lines):
         return False
-    parted = sum(len(segments_of(line)) > 1 for line in lines)
-    return parted * 2 >= len(lines)
+    alone = [line for line in lines if len(segments_of(line)) == 1]
+    long = sum(line[-1].right - line[0].left > _LONG * upper.length for line in alone)
+    return len(alone) < len(lines) and long * 2 <= len(lines)
