@@ -3,12 +3,14 @@
 import re
 
 _MINUS = "-\u2212\u2013"
-_MISSING = frozenset({*_MINUS, "--", ".", "..", "...", ":", "*", "n/a", "N/A", "n.a.", "na", "x"})
+_MISSING = frozenset({*_MINUS, "\u2014", "--", "---", ".", "..", "...", ":", "*", "n/a", "N/A", "n.a.", "na", "x"})
 _FIGURE = re.compile(
-    rf"(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
+    rf"\(?(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
 )
 
+_NOTED = re.compile(r"\([A-Z]{1,3}\)")
+"""Letters that stand for a missing figure and are told in a note."""
 _GROUP = re.compile(r"\d{3}(?!\d)(?![.,]\d{3}(?!\d))")
 """How the digits go on where thousands are apart by spaces."""
 
@@ -24,7 +26,7 @@ def number_of(text: str) -> float | None:
 
 def is_figure(text: str) -> bool:
     """A figure, or one of the signs that stand for a missing one."""
-    return text in _MISSING or number_of(text) is not None
+    return text in _MISSING or bool(_NOTED.fullmatch(text)) or number_of(text) is not None
 
 
 def are_two_figures(left: str, right: str) -> bool:
@@ -32,7 +34,7 @@ def are_two_figures(left: str, right: str) -> bool:
 
     With letters they may be words of a label, such as `Q2 2006`.
     """
-    lettered = any(letter.isalpha() for letter in left + right)
+    lettered = any(one[0].isalpha() or one[-1].isalpha() for one in (left, right))
     if lettered or not (is_figure(left) and is_figure(right)):
         return False
     return not (left[-1].isdigit() and _GROUP.match(right))

@@ -13,6 +13,7 @@ from rag_pipelines.documents.tables_evidence import is_aligned_table, is_ruled_t
 from rag_pipelines.documents.tables_grid import Cell, Grid
 from rag_pipelines.documents.tables_headers import header_rows
 from rag_pipelines.documents.tables_joining import Found, joined
+from rag_pipelines.documents.tables_leaders import without_leaders
 from rag_pipelines.documents.tables_open import open_tables
 from rag_pipelines.documents.tables_page import Box, PageContent, Word, read_pages
 from rag_pipelines.documents.tables_ruled import ruled_tables
@@ -46,6 +47,7 @@ def part_of(told: dict[str, Any]) -> Part:
 
 def parts_of(page: PageContent) -> Iterator[Part]:
     """The tables of a page, from its top."""
+    page = replace(page, words=without_leaders(page.words))
     tables = tables_on(page)
     for table in tables:
         others = [other.box for other in tables if other is not table]
