@@ -68,8 +68,8 @@ def tables_on(page: PageContent) -> list[Found]:
     ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
     drawn = [table.box for table in ruled]
     ruled += [
-        Found("open", page.number, box, grid)
-        for box, grid in open_tables(page)
+        Found(engine, page.number, box, grid)
+        for engine, box, grid in open_tables(page)
         if not any(_overlap(box, other) for other in drawn)
     ]
     aligned = [Found("aligned", page.number, box, grid) for box, grid in aligned_tables(page)]
@@ -82,7 +82,7 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _speaks_for(table: Found, words: Sequence[Word]) -> bool:
-    if table.engine == "ruled":
+    if table.engine in ("ruled", "worded"):
         return is_ruled_table(table.grid)
     return is_aligned_table(table.grid, numbered=is_numbered(caption_of(table.box, words)))
 
