@@ -4,14 +4,18 @@ The rows of figures tell where the columns are; headings above them may span col
 know where on a page a table is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
 from rag_pipelines.documents.tables_divided import column_gaps
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
-from rag_pipelines.documents.tables_numbers import are_two_figures, is_figure
+from rag_pipelines.documents.tables_numbers import (
+    are_two_figures,
+    is_figure,
+    may_be_one_figure,
+)
 from rag_pipelines.documents.tables_page import Word
 from rag_pipelines.documents.tables_rules import Rule
 from rag_pipelines.documents.tables_text import lines_of, text_of
@@ -20,6 +24,8 @@ _GAP = 0.8
 """A gap between two cells is at least this share of the words' height."""
 _SPACE = 0.35
 """… and between two figures, which are no sentence, at least this one."""
+_SPACED = 0.5
+"""… or this one, where a space might part thousands."""
 _CURRENCIES = frozenset("$€£¥")
 _UNDER = 9.0
 """Points from the middle of a heading's text to the line that underlines it."""
@@ -69,7 +75,8 @@ def _apart(before: Word, word: Word) -> bool:
     gap = (word.left - before.right) / min(before.height, word.height)
     if before.text in _CURRENCIES and is_figure(word.text):
         return False
-    return gap >= _GAP or (gap >= _SPACE and are_two_figures(before.text, word.text))
+    least = _SPACED if may_be_one_figure(before.text, word.text) else _SPACE
+    return gap >= _GAP or (gap >= least and are_two_figures(before.text, word.text))
 
 
 def _box(segment: Segment) -> Word:
@@ -92,8 +99,11 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
     figures = [number for number, line in enumerate(lines) if _holds_figures(line)]
     if len(figures) < 2:
         return None
+    boxes = [[_box(segment) for segment in lines[number]] for number in figures]
+    gaps = column_gaps(boxes, _SPACE)
+    if len(boxes) > 3 and len(fewer := column_gaps(boxes[1:], _SPACE)) > len(gaps):
+        figures, gaps = figures[1:], fewer  # the first is a heading of years or the like
     body = [lines[number] for number in figures]
-    gaps = column_gaps([[_box(segment) for segment in line] for line in body], _SPACE)
     if not gaps:
         return None
     columns = _Columns(gaps, body)
@@ -144,12 +154,22 @@ class _Columns:
     def heading(self, line: Sequence[Segment], rules: Sequence[Rule]) -> _Row:
         """Each segment over the columns that it is underlined for, or is centred above."""
         texts: list[tuple[int, int, str]] = []
-        for segment in line:
+        for segment in (part for segment in line for part in self._parted(segment)):
             first, last = self._below(segment, rules)
             if texts and first <= texts[-1][1]:
                 first = last = max(texts[-1][1] + 1, self._at(_middle(segment)))
             texts.append((first, max(first, last), text_of(segment)))
         return _Row([text for text in texts if text[0] <= len(self._gaps)], line[0][0].y)
+
+    def _parted(self, segment: Segment) -> Iterator[Segment]:
+        """Headings that stand closely, parted above the gap between their columns."""
+        start = 0
+        for number, (before, word) in enumerate(pairwise(segment), 1):
+            wide = word.left - before.right >= _SPACED * min(before.height, word.height)
+            if wide and any(before.right < gap < word.left for gap in self._gaps):
+                yield segment[start:number]
+                start = number
+        yield segment[start:]
 
     def _below(self, segment: Segment, rules: Sequence[Rule]) -> tuple[int, int]:
         left, right = segment[0].left, segment[-1].right

@@ -81,4 +81,6 @@ def _tabular(upper: Rule, lower: Rule, words: Sequence[Word]) -> bool:
         return False
     alone = [line for line in lines if len(segments_of(line)) == 1]
     long = sum(line[-1].right - line[0].left > _LONG * upper.length for line in alone)
-    return len(alone) < len(lines) and long * 2 <= len(lines)
+    if len(alone) == len(lines):
+        return len(lines) == 1 and not long
+    return long * 2 <= len(lines)
