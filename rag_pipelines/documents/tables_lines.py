@@ -190,9 +190,11 @@ class _Columns:
         ]
         if covered:
             return min(covered), max(covered)
-        beside = self._at(min(self._gaps, key=lambda gap: abs(gap - middle)))
-        at = self._at(middle)
-        return (beside - 1, beside) if beside > 1 else (at, at)
+        nearest = min(self._gaps, key=lambda gap: abs(gap - middle))
+        beside, at = self._at(nearest), self._at(middle)
+        start, end = self._reach.get(at, (middle, middle))
+        over = max(start - middle, middle - end) < abs(nearest - middle)
+        return (at, at) if over or beside == 1 else (beside - 1, beside)
 
 
 def _middle(segment: Segment) -> float:

@@ -33,7 +33,7 @@ def grid_of_words(words: Sequence[Word], rules: Sequence[Rule]) -> Grid | None:
     bands = [band for band in _between(words, rules) if band]
     if len(bands) < 2 or len(bands[0]) > _DEEPEST_HEAD:
         return None
-    gaps = column_gaps([line for band in bands for line in band])
+    gaps = column_gaps([line for band in bands[1:] for line in band])
     if not gaps:
         return None
     head = _texts((word for line in bands[0] for word in line), gaps)
@@ -68,7 +68,8 @@ def _rows(band: Sequence[Line], gaps: Sequence[float], parted: bool) -> list[lis
     """The band's lines by row: one row where lines part all rows, else begun by a label.
 
     A label begins a row after a wider distance, or, where all lines are equally far apart,
-    wherever it stands beside something and is no second line of the one above.
+    wherever it stands beside something and is no second line of the one above. One that stands
+    alone heads the rows below it.
     """
     if parted:
         return [list(band)]
@@ -76,12 +77,17 @@ def _rows(band: Sequence[Line], gaps: Sequence[float], parted: bool) -> list[lis
     least = min(distances, default=0.0)
     loose = any(distance > _LOOSE * least for distance in distances)
     rows: list[list[Line]] = [[band[0]]]
+    before = _texts(band[0], gaps)
     for line, distance in zip(band[1:], distances, strict=True):
         texts = _texts(line, gaps)
-        begins = bool(texts[0]) and any(texts[1:]) and not texts[0][0].islower()
-        if (distance > _LOOSE * least) if loose else begins:
+        anew = bool(texts[0]) and not texts[0][0].islower()
+        divides = anew and not any(texts[1:]) and not before[0]
+        after = anew and any(texts[1:]) and not any(before[1:])
+        begins = distance > _LOOSE * least if loose else anew and any(texts[1:])
+        if begins or divides or after:
             rows.append([])
         rows[-1].append(line)
+        before = texts
     return rows
 
 
