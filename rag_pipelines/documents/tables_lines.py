@@ -6,7 +6,7 @@ know where on a page a table is.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 from rag_pipelines.documents.tables_divided import column_gaps
@@ -154,7 +154,7 @@ class _Columns:
     def heading(self, line: Sequence[Segment], rules: Sequence[Rule]) -> _Row:
         """Each segment over the columns that it is underlined for, or is centred above."""
         texts: list[tuple[int, int, str]] = []
-        for segment in (part for segment in line for part in self._parted(segment)):
+        for segment in chain.from_iterable(map(self._parted, line)):
             first, last = self._below(segment, rules)
             if texts and first <= texts[-1][1]:
                 first = last = max(texts[-1][1] + 1, self._at(_middle(segment)))

@@ -3,7 +3,10 @@
 import re
 
 _MINUS = "-\u2212\u2013"
-_MISSING = frozenset({*_MINUS, "\u2014", "--", "---", ".", "..", "...", ":", "*", "n/a", "N/A", "n.a.", "na", "NA", "x"})
+_MISSING = frozenset(
+    {*_MINUS, "\u2014", "--", "---", ".", "..", "...", ":", "*"}
+    | {"n/a", "N/A", "n.a.", "na", "NA", "x"}
+)
 _FIGURE = re.compile(
     rf"\(?(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"

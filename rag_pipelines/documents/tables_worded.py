@@ -17,6 +17,11 @@ _LONGEST_LABEL = 12
 _LONGEST_CELL = 60
 """Words beyond which what stands in a place is no label, no cell."""
 _DEEPEST_HEAD = 4
+_GAP = 0.8
+"""Heights of the words that a gap between columns is wide at least…"""
+_NARROW = 0.42
+_MANY = 6
+"""… and where it runs through so many lines, which spaces do not."""
 _LOOSE = 1.25
 """Share of the usual distance between lines beyond which the next one begins a row."""
 
@@ -33,8 +38,9 @@ def grid_of_words(words: Sequence[Word], rules: Sequence[Rule]) -> Grid | None:
     bands = [band for band in _between(words, rules) if band]
     if len(bands) < 2 or len(bands[0]) > _DEEPEST_HEAD:
         return None
-    gaps = column_gaps([line for band in bands[1:] for line in band])
-    if not gaps:
+    lines = [line for band in bands[1:] for line in band]
+    gaps = column_gaps(lines, _GAP if len(lines) < _MANY else _NARROW)
+    if not gaps or any(_runs_over(line, gaps) for line in bands[0]):
         return None
     head = _texts((word for line in bands[0] for word in line), gaps)
     body = [row for band in bands[1:] for row in _rows(band, gaps, len(bands) > 3)]
@@ -55,6 +61,15 @@ def _between(words: Sequence[Word], rules: Sequence[Rule]) -> list[list[Line]]:
         [line for line in lines if upper.at <= line[0].y < lower.at]
         for upper, lower in pairwise(rules)
     ]
+
+
+def _runs_over(line: Line, gaps: Sequence[float]) -> bool:
+    """Whether a text of the heading stands over two columns, as a title does."""
+    return any(
+        word.left - before.right < _NARROW * before.height
+        for before, word in pairwise(line)
+        if any(before.x < gap <= word.x for gap in gaps)
+    )
 
 
 def _texts(words: Iterable[Word], gaps: Sequence[float]) -> list[str]:
