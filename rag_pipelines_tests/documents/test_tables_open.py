@@ -10,14 +10,14 @@ from rag_pipelines.documents.tables_page import read_pages
 from rag_pipelines.documents.tables_pdf import parts_of
 from rag_pipelines_tests.documents.drawn_pdf import Sheet, write_pdf
 
-NARROW = [72.0, 240.0, 280.0, 320.0]
+NARROW = [72.0, 240.0, 277.0, 314.0]
 RULES = 72.0, 400.0
 HEAD = ["State", "Rate", "2008", "2009"]
 FIGURES = [
-    ["Alabama", "(1,200)", "$1,340", "(X)"],
+    ["Alabama", "(1,200)", "$11,340", "(X)"],
     ["Nevada", "98,200", "($880)", "34,901"],
-    ["Ohio", "12,100", "$2,220", "-"],
-    ["Texas", "42,100", "$2,220", "12,401"],
+    ["Ohio", "(2,100)", "(2,220)", "$19,001"],
+    ["Texas", "-", "$52,220", "(2,401)"],
 ]
 WORDS = [
     ["Survey", "Monthly", "State agency"],
@@ -80,8 +80,8 @@ def test_a_wrapped_label_is_one_row_with_the_figures_at_its_middle(read):
     across(sheet, 100, 116, 200)
     sheet.columns(NARROW, 112, [HEAD])
     sheet.columns(NARROW, 130, FIGURES[:2], step=20)
-    sheet.text(72, 166, "White alone, not")
-    sheet.text(72, 174, "Hispanic")
+    sheet.text(72, 165, "White alone, not")
+    sheet.text(72, 175, "Hispanic")
     sheet.columns(NARROW, 170, [["", *FIGURES[2][1:]]])
     sheet.columns(NARROW, 192, FIGURES[3:])
     [part] = read(sheet)
@@ -109,10 +109,27 @@ def test_leaders_part_labels_from_figures_and_are_no_text(read, leader):
     sheet.columns(NARROW, 112, [HEAD])
     for number, row in enumerate(FIGURES):
         label = f"{row[0]}{leader}"
-        sheet.text(72, 130 + number * 12, label[: int((205 - 72) / 4.8)])
+        sheet.text(72, 130 + number * 12, label[:28])
     sheet.columns(NARROW, 130, [["", *row[1:]] for row in FIGURES])
     [part] = read(sheet)
     assert part.grid.rows() == [HEAD, *FIGURES]
+
+
+def test_rows_of_figures_without_any_line_are_a_table(read):
+    sheet = Sheet()
+    sheet.columns(NARROW, 130, FIGURES)
+    sheet.text(72, 200, "These are the figures that the bureau has told, and it will tell others.")
+    [part] = read(sheet)
+    assert part.grid.rows() == FIGURES
+
+
+def test_contents_with_numbers_before_and_behind_are_no_table(read):
+    sheet = Sheet()
+    for number in range(8):
+        sheet.text(72, 130 + number * 12, str(number + 1))
+        sheet.text(100, 130 + number * 12, f"Of town {'abcdefgh'[number]}")
+        sheet.text(300, 130 + number * 12, str(4 * number + 3), right=True)
+    assert not [part for part in read(sheet) if part.grid.width > 3]
 
 
 def test_rows_of_words_between_lines_are_a_table_below_their_heading(read):
