@@ -12,6 +12,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3; do \
 	&& echo "$$name" && break; done)
 EVAL_DATA ?=
 PYTEST ?=
+WORKERS ?= 2
 
 # uv reads neither pip's settings nor its list separators.
 comma := ,
@@ -53,7 +54,7 @@ up: install ## Dagster 3000, chat 8000, MLflow 5000 and the daemon, all on 127.0
 	@$(BIN)/rag up
 
 test: install ## all tests that this machine allows; the last line names what it lacked
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 bench: install ## time and quality against the baseline; EVAL_DATA=DIR holds evaluation sets
 	@EVAL_DATA="$(EVAL_DATA)" $(BIN)/python -m benchmarks

@@ -1,6 +1,7 @@
 """Skips what the machine cannot run, and says so in the last line."""
 
 import signal
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[LACKING] = skip_what_is_lacking(items, NEEDS)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells what it found lacking; each collects all tests, so that all find the same."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["lacking"] = session.config.stash[LACKING]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    output = getattr(node, "workeroutput", {})
+    if "lacking" in output:
+        node.config.stash[LACKING] = output["lacking"]
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """After pytest's own closing line, so that nothing follows it."""
-    if LACKING in config.stash:
+    if LACKING in config.stash and not hasattr(config, "workerinput"):
         print(closing_line(config.stash[LACKING]))
