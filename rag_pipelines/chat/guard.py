@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag_pipelines.chat.refusals import refusal
+from rag_pipelines.chat.refusals import FAILED, refusal
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,9 @@ class Guard:
                 if begun:
                     raise
                 log.exception("%s %s failed", scope["method"], scope["path"])
-                await refusal(500, "internal", _FAILED)(scope, receive, with_headers)
+                await refusal(500, "internal", FAILED)(scope, receive, with_headers)
 
 
-_FAILED = "The service failed on this; its log tells why."
 _TOO_LARGE = f"The body has more than {MAX_BODY} bytes; send a shorter one."
 
 

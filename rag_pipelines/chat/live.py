@@ -84,6 +84,12 @@ class LiveRelease:
         """Look at the pointer now. A notice that is lost, repeated or late does no harm."""
         self._notice.set()
 
+    @property
+    def slots(self) -> int:
+        """How many answers the served model writes at once; one where nothing is served."""
+        with self._lock:
+            return self._served.version.generator.slots if self._served else 1
+
     def health(self) -> Health:
         """Whether questions are answered, and from what was last published."""
         with self._lock:
@@ -92,6 +98,12 @@ class LiveRelease:
         if served is None:
             return Health("unready", trouble or "no release is published yet; run `rag ingest`")
         return Health(status, trouble, served.release.name, served.version.generation)
+
+    def releases(self) -> list[str]:
+        """Releases that may be named, the one being served first. Raises `NoRelease`."""
+        with self.taken() as served:
+            good = [release.name for release in self._releases.fallbacks()]
+        return list(dict.fromkeys([served.release.name, *good]))
 
     @contextmanager
     def taken(self, release: str | None = None) -> Iterator[Served]:

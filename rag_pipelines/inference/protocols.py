@@ -89,6 +89,8 @@ class Generator(Protocol):
     """How many tokens prompt and answer may have together."""
     slots: int
     """How many answers it writes at once; a further question would wait inside it."""
+    follows_instructions: bool
+    """Whether it can be asked for more than an answer, such as to rewrite a question."""
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, by the model's own tokenizer where it can be asked.
