@@ -15,6 +15,7 @@ from importlib.resources import files
 from string import Template
 
 from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.inference.token_counts import approximate_tokens
 from rag_pipelines.records import Hit
 
 NO_ANSWER = "NO ANSWER"
@@ -42,15 +43,6 @@ class Fitted:
     prompt: Prompt
     tokens: int
     dropped: int
-
-
-def approximate_tokens(text: str) -> int:
-    """Tokens that a generator makes of a text: one for three bytes of UTF-8, rounded up.
-
-    No generator's own tokenizer is asked, for a server does not offer it. English has four bytes
-    to a token and more, Chinese and Japanese about three: this errs towards too many.
-    """
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
 
 def visible(text: str) -> str:

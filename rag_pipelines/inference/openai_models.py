@@ -5,9 +5,10 @@ citations.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 from numpy.typing import ArrayLike
@@ -16,6 +17,7 @@ from rag_pipelines.errors import ModelError
 from rag_pipelines.inference.names import ModelName
 from rag_pipelines.inference.protocols import Prompt, Tokenizer
 from rag_pipelines.inference.servers import OPENAI_DEFAULT, ModelServers
+from rag_pipelines.inference.token_counts import approximate_tokens
 from rag_pipelines.inference.tokenizer import tokenizer_for
 from rag_pipelines.inference.transport import (
     DeadlineTransport,
@@ -23,12 +25,13 @@ from rag_pipelines.inference.transport import (
     refused,
     retried,
     timeouts,
+    tls,
     typed_errors,
 )
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import AsyncOpenAI, OpenAI
 
 _CONTEXT = 8192
 _EMBEDDING_CONTEXT = 512
@@ -82,31 +85,36 @@ class OpenAIGenerator:
 
     def __init__(self, name: ModelName, servers: ModelServers) -> None:
         self.name = str(name)
-        self._model = name.model
-        self._client = open_openai_client(name, servers)
+        self._served = name
+        self._servers = servers
         self.context_tokens = _CONTEXT
+        self.slots = servers.openai_slots
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
-        """Pieces of the answer as they come. Closing the iterator ends the request.
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """An estimate: the protocol offers no tokenizer."""
+        return [approximate_tokens(text) for text in texts]
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        """Pieces of the answer as they come. Closing it ends the request.
 
         The events are read here and not by the client, which takes an answer that breaks off
         for a whole one.
         """
-        request = self._client.chat.completions.with_streaming_response.create(
-            model=self._model,
-            messages=[
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
-            ],
-            max_tokens=max_tokens,
-            temperature=0,
-            stream=True,
-        )
-        with openai_errors(self.name, self._model), request as response:
-            yield from self._pieces(response.iter_lines())
+        with openai_errors(self.name, self._served.model):
+            async with open_async_openai_client(self._served, self._servers) as client:
+                request = client.chat.completions.with_streaming_response.create(
+                    model=self._served.model,
+                    messages=cast("Any", [asdict(message) for message in prompt.messages]),
+                    max_tokens=max_tokens,
+                    temperature=0,
+                    stream=True,
+                )
+                async with request as response, aclosing(self._pieces(response.iter_lines())) as it:
+                    async for piece in it:
+                        yield piece
 
-    def _pieces(self, lines: Iterator[str]) -> Iterator[str]:
-        for line in lines:
+    async def _pieces(self, lines: AsyncIterator[str]) -> AsyncGenerator[str]:
+        async for line in lines:
             if not line.startswith("data:"):
                 continue
             data = line.removeprefix("data:").strip()
@@ -136,6 +144,23 @@ def open_openai_client(name: ModelName, servers: ModelServers) -> "OpenAI":
         base_url=name.base_url or OPENAI_DEFAULT,
         api_key=servers.openai_api_key or "none",
         max_retries=0,  # `retried` counts the attempts
+        http_client=http,
+    )
+
+
+def open_async_openai_client(name: ModelName, servers: ModelServers) -> "AsyncOpenAI":
+    """The official client for one answer, with a limit on every wait but none on the whole.
+
+    One an answer: its connections belong to the event loop that opened them, and it is made in
+    a tenth of a millisecond.
+    """
+    from openai import AsyncOpenAI
+
+    http: Any = httpx.AsyncClient(timeout=timeouts(servers), verify=tls(), trust_env=False)
+    return AsyncOpenAI(
+        base_url=name.base_url or OPENAI_DEFAULT,
+        api_key=servers.openai_api_key or "none",
+        max_retries=0,
         http_client=http,
     )
 

@@ -1,5 +1,6 @@
 """Chat models over HTTP, by the official clients, against a server that also fails."""
 
+import asyncio
 import socket
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator, Prompt
 from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines_tests.inference.asking import pieces
 from rag_pipelines_tests.inference.model_server import WORDS, ModelServer
 
 KINDS = ["ollama", "openai"]
@@ -24,14 +26,14 @@ def _load(kind: str, server: ModelServer, servers: ModelServers) -> Generator:
 def test_an_answer_comes_in_pieces(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    assert list(_load(kind, server, servers).stream(prompt, 20)) == WORDS
+    assert pieces(_load(kind, server, servers), prompt) == WORDS
 
 
 def test_ollama_is_told_its_context_and_asked_for_the_models_digest(
     server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
     generator = _load("ollama", server, servers)
-    list(generator.stream(prompt, 20))
+    pieces(generator, prompt)
     (request,) = server.asked("/api/chat")
     assert request["options"] == {"num_ctx": 300, "num_predict": 20, "temperature": 0}
     assert [message["content"] for message in request["messages"]] == [prompt.system, prompt.user]
@@ -42,7 +44,7 @@ def test_ollama_is_told_its_context_and_asked_for_the_models_digest(
 def test_openai_is_sent_the_prompt_as_system_and_user(
     server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    list(_load("openai", server, servers).stream(prompt, 20))
+    pieces(_load("openai", server, servers), prompt)
     (request,) = server.asked("/v1/chat/completions")
     assert [message["content"] for message in request["messages"]] == [prompt.system, prompt.user]
     assert (request["model"], request["max_tokens"]) == ("tiny", 20)
@@ -56,7 +58,7 @@ def test_a_fault_is_a_typed_error_and_not_half_an_answer(
     generator = _load(kind, server, servers)
     server.fault = fault
     with pytest.raises(ModelError, match="tiny"):
-        list(generator.stream(prompt, 20))
+        pieces(generator, prompt)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,9 +68,9 @@ def test_a_server_recovers_without_the_generator_being_loaded_again(
     generator = _load(kind, server, servers)
     server.fault = "cut"
     with pytest.raises(ModelError):
-        list(generator.stream(prompt, 20))
+        pieces(generator, prompt)
     server.fault = "none"
-    assert list(generator.stream(prompt, 20)) == WORDS
+    assert pieces(generator, prompt) == WORDS
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,9 +79,13 @@ def test_closing_the_stream_ends_the_request_at_the_server(
 ):
     generator = _load(kind, server, servers)
     server.fault = "endless"
-    stream = generator.stream(prompt, 20)
-    assert next(stream) == WORDS[0]
-    stream.close()  # type: ignore[attr-defined]
+
+    async def closed() -> None:
+        stream = generator.stream(prompt, 20)
+        assert await anext(stream) == WORDS[0]
+        await stream.aclose()
+
+    asyncio.run(closed())
     deadline = time.monotonic() + 20
     while not server.broken_pipes and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -93,7 +99,7 @@ def test_a_server_that_is_not_there_is_unavailable_with_a_remedy(kind: str, prom
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         name = f"{kind}:tiny@{address}"
         with pytest.raises(ModelUnavailable, match=r"ollama serve|check the address"):
-            list(load_generator(name, Path()).stream(prompt, 5))
+            pieces(load_generator(name, Path()), prompt)
 
 
 def test_a_model_that_ollama_lacks_is_unavailable_and_the_pull_is_named(servers: ModelServers):
