@@ -1,8 +1,8 @@
 """A circuit breaker: a model that keeps failing is left alone for a while.
 
 Knows when a call may be made and what its end says about the model. Does not know what is called.
-Written here because the libraries at hand let every waiting call through at once when the pause
-is over, or take a reader that goes away for a failure.
+Written here because a library (purgatory) lets every waiting call through when the pause is over
+and takes a reader that goes away for a failure or a success.
 """
 
 import time

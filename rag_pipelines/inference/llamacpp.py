@@ -19,7 +19,8 @@ from typing import Any
 
 from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.protocols import Prompt
-from rag_pipelines.inference.token_counts import approximate_tokens
+from rag_pipelines.inference.token_counts import ServedTokenizer
+from rag_pipelines.inference.transport import Refused
 
 SHIPPED = "smollm2"
 SHIPPED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -29,6 +30,8 @@ _CONTEXT = 4096
 _BATCH = 64
 """Tokens of a prompt between two chances to stop: well under a second on one slow core."""
 _STOPPING_SECONDS = 1.0
+_COUNT_SECONDS = 5.0
+_BAD_REQUEST = 400
 
 
 class LlamaCppGenerator:
@@ -51,10 +54,15 @@ class LlamaCppGenerator:
                 f"run: {_PACKAGE} --reinstall"
             )
         self._thread = ThreadPoolExecutor(1, "llamacpp")
-        self._server = _open(path, self.name, threads or max(1, (os.cpu_count() or 1) // 2))
+        key = secrets.token_hex(16)
+        threads = threads or max(1, (os.cpu_count() or 1) // 2)
+        self._server = _open(path, self.name, threads, key)
+        # The runtime's tokenizer has no other way in than its port.
+        self._tokenizer = ServedTokenizer(self._server.listening_address, "", key, _COUNT_SECONDS)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [approximate_tokens(text) for text in texts]
+        """Tokens of each text, by the model's own tokenizer, also while the model writes."""
+        return await self._tokenizer.count(texts)
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
         """Pieces of the answer as they come. Closing it stops the model.
@@ -68,13 +76,13 @@ class LlamaCppGenerator:
             "stream": True,
             "return_progress": True,  # calls back while it reads the prompt, so it can be stopped
         }
-        answer = _Answer()
+        answer = _Answer(self.name)
         written = self._thread.submit(answer.write, self._server, request)
         try:
             while piece := await answer.pieces.get():
                 yield piece
             if problem := await asyncio.wrap_future(written):
-                raise ModelError(f"{self.name}: {problem}")
+                raise problem
         finally:
             answer.stopped.set()
             if not written.cancel():  # it is being written: have the slot free when this ends
@@ -106,7 +114,7 @@ def _digest(path: Path, name: str) -> str:
         raise ModelUnavailable(f"{name}: {error}; name an existing GGUF file") from error
 
 
-def _open(path: Path, name: str, threads: int) -> Any:
+def _open(path: Path, name: str, threads: int, key: str) -> Any:
     try:
         import xllamacpp
     except ImportError as error:
@@ -119,7 +127,7 @@ def _open(path: Path, name: str, threads: int) -> Any:
     params.n_batch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     # The runtime always opens a port on loopback: nobody else gets an answer from it.
-    params.api_keys = [secrets.token_hex(16)]
+    params.api_keys = [key]
     params.n_threads_http = 1
     params.ui = params.warmup = params.fit_params = False
     params.cache_ram_mib = params.verbosity = 0
@@ -132,29 +140,31 @@ def _open(path: Path, name: str, threads: int) -> Any:
 class _Answer:
     """One answer: the runtime calls back in its thread, the reader takes pieces in the loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.pieces: asyncio.Queue[str] = asyncio.Queue()
         """An empty one is the last."""
         self.stopped = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._finished = False
-        self._problem = ""
+        self._problem: ModelError | None = None
 
-    def write(self, server: Any, request: dict[str, Any]) -> str:
-        """Have the runtime write; what went wrong, or nothing."""
+    def write(self, server: Any, request: dict[str, Any]) -> ModelError | None:
+        """Have the runtime write; what went wrong, if anything did."""
         try:
             server.handle_chat_completions(request, self._receive)
         except Exception as error:  # whatever the extension raises is the reader's to know
-            self._problem = f"{type(error).__name__}: {error}"
+            self._problem = ModelError(f"{self._name}: {type(error).__name__}: {error}")
         if not (self._problem or self._finished):
-            self._problem = "the answer was cut off"
+            self._problem = ModelError(f"{self._name}: the answer was cut off")
         self._put("")
         return self._problem
 
     def _receive(self, event: dict[str, Any]) -> bool:
         """Take one event; True makes the runtime stop."""
-        if "error" in event:
-            self._problem = str(event["error"].get("message", event["error"]))
+        if error := event.get("error"):
+            kind = Refused if error.get("code") == _BAD_REQUEST else ModelError
+            self._problem = kind(f"{self._name}: {error.get('message', error)}")
             return True
         for choice in event.get("choices", ()):
             self._finished = self._finished or bool(choice.get("finish_reason"))

@@ -88,8 +88,7 @@ class OllamaGenerator:
         self._servers = servers
         self._model = name.model
         self._host = name.base_url or servers.ollama_host
-        client = open_client(self._host, servers)
-        with ollama_errors(self.name, name.model):
+        with ollama_errors(self.name, name.model), open_client(self._host, servers) as client:
             self.digest = _digest(client, name.model)
             window = _context_length(client.show(name.model))
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
@@ -159,8 +158,8 @@ def first_chat_model(servers: ModelServers) -> str:
     Raises `ModelUnavailable` where no server answers within `probe_timeout` or it has no such
     model, and `ModelError` where it answers nonsense.
     """
-    client = open_client(servers.ollama_host, servers, servers.probe_timeout)
-    with ollama_errors("ollama:", "MODEL"):
+    opened = open_client(servers.ollama_host, servers, servers.probe_timeout)
+    with ollama_errors("ollama:", "MODEL"), opened as client:
         names = [entry.model for entry in client.list().models if entry.model]
         for name in names:
             if _chats(client.show(name), name):

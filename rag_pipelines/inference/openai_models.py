@@ -17,7 +17,7 @@ from rag_pipelines.errors import ModelError
 from rag_pipelines.inference.names import ModelName
 from rag_pipelines.inference.protocols import Prompt, Tokenizer
 from rag_pipelines.inference.servers import OPENAI_DEFAULT, ModelServers
-from rag_pipelines.inference.token_counts import approximate_tokens
+from rag_pipelines.inference.token_counts import ServedTokenizer, approximate_tokens
 from rag_pipelines.inference.tokenizer import tokenizer_for
 from rag_pipelines.inference.transport import (
     DeadlineTransport,
@@ -76,9 +76,11 @@ class OpenAIEmbedder(UnitEmbedder):
 
 
 class OpenAIGenerator:
-    """A chat model behind OpenAI's protocol. The protocol tells no digest.
+    """A chat model behind OpenAI's protocol, which tells no digest.
 
-    Nothing is asked of the server before the first question.
+    What the server offers beside the protocol is found out here, once: vLLM and llama.cpp's
+    server tell the context and have a tokenizer, the latter tells its slots too.
+    Raises `ModelUnavailable` where no server answers.
     """
 
     digest = ""
@@ -87,11 +89,18 @@ class OpenAIGenerator:
         self.name = str(name)
         self._served = name
         self._servers = servers
-        self.context_tokens = _CONTEXT
-        self.slots = servers.openai_slots
+        with open_openai_client(name, servers) as client:
+            window = _window(client, self.name, name.model)
+        self.context_tokens = min(window or _CONTEXT, _CONTEXT)
+        root = (name.base_url or OPENAI_DEFAULT).removesuffix("/v1")
+        self.slots = _slots(root, servers) or servers.openai_slots
+        tokenizer = ServedTokenizer(root, name.model, _key(servers), servers.connect_timeout)
+        self._tokenizer = tokenizer if tokenizer.there() else None
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """An estimate: the protocol offers no tokenizer."""
+        """Tokens of each text, by the server where it counts them; else an estimate."""
+        if self._tokenizer:
+            return await self._tokenizer.count(texts)
         return [approximate_tokens(text) for text in texts]
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
@@ -142,7 +151,7 @@ def open_openai_client(name: ModelName, servers: ModelServers) -> "OpenAI":
     )
     return OpenAI(
         base_url=name.base_url or OPENAI_DEFAULT,
-        api_key=servers.openai_api_key or "none",
+        api_key=_key(servers),
         max_retries=0,  # `retried` counts the attempts
         http_client=http,
     )
@@ -159,20 +168,44 @@ def open_async_openai_client(name: ModelName, servers: ModelServers) -> "AsyncOp
     http: Any = httpx.AsyncClient(timeout=timeouts(servers), verify=tls(), trust_env=False)
     return AsyncOpenAI(
         base_url=name.base_url or OPENAI_DEFAULT,
-        api_key=servers.openai_api_key or "none",
+        api_key=_key(servers),
         max_retries=0,
         http_client=http,
     )
 
 
+def _key(servers: ModelServers) -> str:
+    """The key as sent: the client wants one, and HTTP allows no empty one."""
+    return servers.openai_api_key or "none"
+
+
 def _window(client: "OpenAI", name: str, model: str) -> int | None:
-    """The context length, where the server tells it as vLLM does."""
+    """The context length, where the server tells it as vLLM or llama.cpp's does."""
     with openai_errors(name, model):
-        for entry in client.models.list().data:
-            told = (entry.model_extra or {}).get("max_model_len")
-            if entry.id == model and isinstance(told, int):
+        entries = client.models.list().data
+        for entry in entries:
+            more = entry.model_extra or {}
+            told = more.get("max_model_len") or (more.get("meta") or {}).get("n_ctx")
+            # The only model of a server answers to any name at llama.cpp's.
+            if (entry.id == model or len(entries) == 1) and isinstance(told, int):
                 return told
     return None
+
+
+def _slots(root: str, servers: ModelServers) -> int | None:
+    """How many answers it writes at once, where the server tells it as llama.cpp's does."""
+    try:
+        answer = httpx.get(
+            f"{root}/props",
+            headers={"Authorization": f"Bearer {_key(servers)}"},
+            timeout=servers.connect_timeout,
+            verify=tls(),
+            trust_env=False,
+        )
+        told = answer.raise_for_status().json()["total_slots"]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return None
+    return told if isinstance(told, int) else None
 
 
 @contextmanager

@@ -12,3 +12,7 @@ def pieces(generator: Generator, prompt: Prompt, max_tokens: int = 20) -> list[s
 
 async def collected(generator: Generator, prompt: Prompt, max_tokens: int = 20) -> list[str]:
     return [piece async for piece in generator.stream(prompt, max_tokens)]
+
+
+def counted(generator: Generator, texts: list[str]) -> list[int]:
+    return asyncio.run(generator.count_tokens(texts))
