@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 from numpy.typing import ArrayLike
 
@@ -49,6 +50,7 @@ class OllamaEmbedder(UnitEmbedder):
         self._model = name.model
         self._host = name.base_url or servers.ollama_host
         self._client = open_client(self._host, servers)
+        finalize(self, self._client.close)  # an embedder is never closed, only let go
         digest = self._asked(lambda: _digest(self._client, name.model))
         window = self._asked(lambda: _context_length(self._client.show(name.model)))
         self.tokenizer: Tokenizer = tokenizer_for(name.model)

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 import httpx
 from numpy.typing import ArrayLike
@@ -51,6 +52,7 @@ class OpenAIEmbedder(UnitEmbedder):
         self._servers = servers
         self._model = name.model
         self._client = open_openai_client(name, servers)
+        finalize(self, self._client.close)  # an embedder is never closed, only let go
         window = retried(lambda: _window(self._client, self.name, name.model), servers)
         self.tokenizer: Tokenizer = tokenizer_for(name.model)
         self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS

@@ -85,9 +85,9 @@ class _Handler(BaseHTTPRequestHandler):
         computes = self.path in ("/api/embed", "/v1/embeddings", *CHATS)
         if computes and state.fault in ("error", "busy_once"):
             state.fault = "none" if state.fault == "busy_once" else state.fault
-            self._json({"error": "out of memory"}, 500)
+            self._error("out of memory", 500)
         elif computes and state.fault == "rejected":
-            self._json({"error": "too long"}, 400)
+            self._error("too long", 400)
         elif computes and state.fault == "hang":
             self._hang()
         elif streams:
@@ -96,6 +96,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._json("no object", 200)
         else:
             self._json(*self._plain(self.path, body))
+
+    def _error(self, message: str, status: int) -> None:
+        shaped = {"message": message} if self.path.startswith("/v1") else message
+        self._json({"error": shaped}, status)
 
     def _hang(self) -> None:
         """Say nothing until the client is gone."""

@@ -12,7 +12,7 @@ from rag_pipelines.inference.protocols import Generator, Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.inference.token_counts import approximate_tokens
 from rag_pipelines_tests.inference.asking import counted, pieces
-from rag_pipelines_tests.inference.model_server import WORDS, ModelServer
+from rag_pipelines_tests.inference.model_server import CHAT_MODEL, WORDS, ModelServer
 
 KINDS = ["ollama", "openai"]
 CHATS = {"ollama": "/api/chat", "openai": "/v1/chat/completions"}
@@ -77,10 +77,12 @@ def test_one_generator_serves_one_event_loop_after_another(
 def test_openai_tells_context_and_slots_where_the_server_does(
     server: ModelServer, servers: ModelServers
 ):
-    told_nothing = _load("openai", server, servers)
-    assert (told_nothing.context_tokens, told_nothing.slots) == (300, servers.openai_slots)
+    name = f"openai:{CHAT_MODEL}@{server.address}/v1"
+    vllm = load_generator(name, Path(), servers)
+    assert (vllm.context_tokens, vllm.slots) == (300, servers.openai_slots)
     server.slots = 3
-    assert _load("openai", server, servers).slots == 3
+    assert load_generator(name, Path(), servers).slots == 3
+    assert _load("openai", server, servers).context_tokens == 8192  # it lists no such model
 
 
 @pytest.mark.parametrize("key", ["", "secret-key"])
