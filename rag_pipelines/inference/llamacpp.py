@@ -10,7 +10,6 @@ import secrets
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict
 from hashlib import file_digest
 from importlib import util
@@ -173,5 +172,7 @@ class _Answer:
         return self.stopped.is_set()
 
     def _put(self, piece: str) -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody reads any more
+        try:
             self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
+        except RuntimeError:  # the loop was closed: nobody reads any more
+            self.stopped.set()

@@ -161,14 +161,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
-        self.send_header("Connection", "close")
         self.end_headers()
         try:
             for chunk in _faulty(state.fault, pieces):
                 self._chunk(chunk)
-            if state.fault != "cut":
+            if state.fault == "cut":
+                self.close_connection = True
+            else:
                 self._chunk(b"")
         except OSError:
+            self.close_connection = True
             state.hung_up += 1
 
     def _chunk(self, data: bytes) -> None:

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from rag_pipelines.errors import ConfigError, ModelError, ModelUnavailable
+from rag_pipelines.errors import ConfigError, ModelUnavailable
 from rag_pipelines.inference.generators import (
     available_generators,
     default_generator,
     load_generator,
 )
 from rag_pipelines.inference.llamacpp import SHIPPED_SHA256, LlamaCppGenerator
-from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.inference.protocols import Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
-from rag_pipelines_tests.inference.asking import collected, pieces
+from rag_pipelines.inference.transport import Refused
+from rag_pipelines_tests.inference.asking import collected, counted, pieces
 from rag_pipelines_tests.inference.model_server import CHAT_MODEL, EMBEDDING_MODEL, ModelServer
 
 
@@ -46,8 +47,18 @@ def test_closing_a_stream_frees_the_models_slot(smollm2: LlamaCppGenerator, prom
 
 def test_a_prompt_past_the_context_is_a_typed_error(smollm2: LlamaCppGenerator, prompt: Prompt):
     long = replace(prompt, user="word " * (smollm2.context_tokens + 1))
-    with pytest.raises(ModelError, match="context size"):
+    with pytest.raises(Refused, match="context size"):
         pieces(smollm2, long, 5)
+
+
+def test_earlier_messages_reach_the_model(smollm2: LlamaCppGenerator, prompt: Prompt):
+    earlier = (Message("user", "word " * (smollm2.context_tokens + 1)), Message("assistant", "No."))
+    with pytest.raises(Refused, match="context size"):
+        pieces(smollm2, replace(prompt, history=earlier), 5)
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer(smollm2: LlamaCppGenerator):
+    assert counted(smollm2, ["hello there", "", "<|im_start|>"]) == [2, 0, 1]
 
 
 def test_a_file_that_is_no_gguf_is_refused_before_it_is_opened(tmp_path: Path):
