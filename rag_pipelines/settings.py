@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rag_pipelines.config.problems import found_and_allowed
+from rag_pipelines.config.rates import Rate, rate
 from rag_pipelines.errors import ConfigError
 
 PREFIX: Final = "RAG_"
@@ -79,7 +80,7 @@ def _storage(value: str) -> str:
     return value.rstrip("/")
 
 
-_SECRET = {"RAG_HISTORY_URL", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"}
+_SECRET = {"RAG_HISTORY_URL", "RAG_KEY", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"}
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 ConfigFile = Annotated[Path, AfterValidator(_existing)]
@@ -142,6 +143,14 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="Address that the chat service listens on."
     )
     port: Port = Field(default=8000, description="Port of the chat service; 0 takes a free one.")
+    key: SecretStr | None = Field(
+        default=None,
+        description="Key that the pipelines call the chat service with, where it asks for keys.",
+    )
+    rate_limit: Annotated[Rate, NoDecode, BeforeValidator(rate)] | None = Field(
+        default=None,
+        description="Questions and searches of one key, such as 60/minute; unset, no limit.",
+    )
     dagster_port: Port = Field(default=3000, description="Port of Dagster's web page.")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's web page.")
     dagster_home: Annotated[Path, AfterValidator(_absolute_given)] = Field(

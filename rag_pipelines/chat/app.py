@@ -4,19 +4,22 @@ Knows routes and their shapes. How a question is answered stands in `answer`, wh
 `live`, how an exception is told in `refusals`. Opens no socket: `server` does.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from threading import Event
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query, Request, Response
 
 from rag_pipelines.chat import pages
+from rag_pipelines.chat.access import caller_of
 from rag_pipelines.chat.answer import Question, answer
 from rag_pipelines.chat.files import file_routes
+from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.login import login_routes
 from rag_pipelines.chat.metrics import Metrics
 from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.refusals import tell_errors
@@ -37,24 +40,23 @@ from rag_pipelines.chat.schemas import (
 from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.storage.blobs import Blobs
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 413, 422, 500, 502, 503)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
 }
 
 
 def create_app(
     live: LiveRelease,
     blobs: Blobs,
+    rules: Rules,
     draining: Event | None = None,
-    hosts: Collection[str] = LOOPBACK_NAMES,
 ) -> FastAPI:
     """The service over what `live` serves. It starts `live` and stops it.
 
     `blobs` holds the files and pictures that answers cite.
 
-    While `draining` is set the service is not ready, so that nobody sends it new work. `hosts`
-    are the names that a request may be addressed to.
+    While `draining` is set the service is not ready, so that nobody sends it new work. `rules`
+    tell who may ask.
     """
     painter = Painter(blobs)
 
@@ -76,12 +78,14 @@ def create_app(
         redoc_url=None,
         responses=_REFUSED,
     )
-    app.add_middleware(Guard, hosts=hosts)
+    app.add_middleware(Gate, rules=rules)
+    app.add_middleware(Guard)
     metrics = Metrics(live)
     tell_errors(app)
     _add_answers(app, live, metrics)
     _add_operations(app, live, metrics, draining or Event())
     app.include_router(file_routes(live, blobs, painter))
+    app.include_router(login_routes(rules.keys))
     app.include_router(pages.router)
     return app
 
@@ -130,11 +134,16 @@ def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining:
         return LiveBody()
 
     @app.get("/readyz")
-    def readyz(response: Response) -> ReadyBody:
-        """200 while questions are answered, `degraded` if not from the last publication."""
+    def readyz(request: Request, response: Response) -> ReadyBody:
+        """200 while questions are answered, `degraded` if not from the last publication.
+
+        Where keys exist, a call without one is told the status alone.
+        """
         ready = _ready(live, draining)
         response.status_code = 200 if ready.status in ("ok", "degraded") else 503
-        return ready
+        caller = caller_of(request)
+        unknown = caller.keyed and caller.user is None
+        return ReadyBody(status=ready.status) if unknown else ready
 
     @app.post("/admin/reload", status_code=202)
     def reload() -> ReadyBody:

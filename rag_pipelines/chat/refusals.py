@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from rag_pipelines.chat.access import ForeignUser
 from rag_pipelines.chat.live import Busy, NoRelease, UnknownRelease
 from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 
@@ -24,6 +25,7 @@ _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (NoRelease, 503, "no_release"),
     (Busy, 503, "busy"),
     (UnknownRelease, 404, "unknown_release"),
+    (ForeignUser, 403, "foreign_user"),
     (RagError, 500, "internal"),
 )
 _STATUSES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}

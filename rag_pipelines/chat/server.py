@@ -1,21 +1,25 @@
-"""Runs the chat service: one socket on loopback, and an orderly end.
+"""Runs the chat service: one socket, on loopback where no key exists, and an orderly end.
 
 Knows uvicorn, ports and signals. What is answered stands in `app`.
 """
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from threading import Event, Timer
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from rag_pipelines.chat.app import LOOPBACK_NAMES, create_app
+from rag_pipelines.chat.app import create_app
+from rag_pipelines.chat.gate import LOOPBACK_NAMES, Rules
+from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.served import LoadGenerator
+from rag_pipelines.config.rates import Rate
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
@@ -35,6 +39,8 @@ def serve(
     blobs: str,
     embedder: str,
     generator: str | None,
+    keys: Path,
+    rate: Rate | None = None,
     servers: ModelServers = NO_SERVERS,
     keep: int = 3,
     ready: Callable[[str], None] = lambda url: None,
@@ -42,19 +48,23 @@ def serve(
     """Serve what `home` has published until SIGTERM or SIGINT. `ready` is told the address.
 
     `blobs` is the root of the store of bytes, a folder or fsspec URL, that citations point into.
-    Models are named as in the settings; the pointer's own model goes before `generator`. Raises
-    `UserError` where the address is not loopback or the port is taken.
+    Models are named as in the settings; the pointer's own model goes before `generator`. `keys` is
+    the file of keys, `rate` what each of them may ask. Raises `UserError` where the port is taken,
+    or where the address is not loopback and there is no key.
     """
     from rag_pipelines.inference.embedders import load_embedder
     from rag_pipelines.inference.generators import load_generator
 
-    listening = listen(host, port)
+    known = Keys(keys)
+    listening = listen(host, port, keyed=bool(known.all()))
     releases = Releases(home / "releases", keep)
 
     def load(name: str | None) -> Generator:
         return load_generator(name or generator, home, servers)
 
-    run(listening, releases, Blobs(blobs), load_embedder(embedder, home, servers), load, ready)
+    rules = Rules(keys=known, hosts=_names(listening), rate=rate)
+    models = load_embedder(embedder, home, servers), load
+    run(listening, releases, Blobs(blobs), *models, rules, ready)
 
 
 def run(
@@ -63,18 +73,27 @@ def run(
     blobs: Blobs,
     embedder: Embedder,
     load_generator: LoadGenerator,
+    rules: Rules,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve on an open socket until SIGTERM or SIGINT, and close it."""
     draining = Event()
     live = LiveRelease(releases, embedder, load_generator)
-    own = address(listening).removeprefix("http://").rpartition(":")[0]
-    app = create_app(live, blobs, draining, {*LOOPBACK_NAMES, own})
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=FINISH_SECONDS
-    )
+    app = create_app(live, blobs, rules, draining)
     ready(address(listening))
-    Server(config, draining).run(sockets=[listening])
+    Server(configured(app), draining).run(sockets=[listening])
+
+
+def configured(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves the app: nothing that a proxy's headers say is believed."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=FINISH_SECONDS,
+    )
 
 
 class Server(uvicorn.Server):
@@ -94,9 +113,12 @@ class Server(uvicorn.Server):
         timer.start()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one. Raises `UserError`."""
-    family, place = _loopback(host)
+def listen(host: str, port: int, keyed: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises `UserError`, for one where the address is not loopback and no key exists (`keyed`).
+    """
+    family, place = _place(host, keyed)
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -117,14 +139,24 @@ def address(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+def _place(host: str, keyed: bool) -> tuple[socket.AddressFamily, str]:
     try:
         place = ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
     except ValueError:
-        place = None
-    if place is None or not place.is_loopback:
         raise UserError(
-            f"RAG_HOST is {host!r}. Without keys the chat service listens on loopback only: set "
-            "RAG_HOST to 127.0.0.1, and put a proxy that asks who is there in front of it."
+            f"RAG_HOST is {host!r}. The chat service listens on an address: set RAG_HOST to "
+            "127.0.0.1, or, where keys exist, to 0.0.0.0 or another address of this machine."
+        ) from None
+    if not (place.is_loopback or keyed):
+        raise UserError(
+            f"RAG_HOST is {host!r}. Without keys the chat service listens on loopback only: make "
+            "a key with `rag keys add NAME`, or set RAG_HOST to 127.0.0.1."
         )
     return (socket.AF_INET6 if place.version == 6 else socket.AF_INET), str(place)
+
+
+def _names(listening: socket.socket) -> Collection[str]:
+    """Names by which this machine alone reaches the socket; none where others do as well."""
+    own = address(listening).removeprefix("http://").rpartition(":")[0]
+    loopback = ipaddress.ip_address(own.strip("[]")).is_loopback
+    return {*LOOPBACK_NAMES, own} if loopback else ()

@@ -35,6 +35,8 @@ def serve() -> None:
         found.blobs,
         found.embedder,
         found.generator,
+        found.keys,
+        found.rate_limit,
         Project(found).servers,
         found.keep_releases,
         lambda url: remarks.print(f"chat service at {url}"),

@@ -10,29 +10,42 @@ from typing import Any
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from rag_pipelines.chat.app import create_app
+from rag_pipelines.chat.gate import Rules
+from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
-from rag_pipelines.chat.server import address, listen, run
+from rag_pipelines.chat.server import address, configured, listen, run
 from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines_tests.chat.editions import Echo, releases_in
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
+OPEN = Rules(keys=Keys(Path("/nowhere/keys.json")))
+
 
 @contextmanager
 def serving(
-    live: LiveRelease, draining: Event | None = None, blobs: str = "memory://none"
+    live: LiveRelease,
+    draining: Event | None = None,
+    blobs: str = "memory://none",
+    rules: Rules = OPEN,
 ) -> Iterator[httpx.Client]:
     """A client of a running service."""
+    app = create_app(live, Blobs(blobs), rules, draining)
+    with running(app) as base, httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@contextmanager
+def running(app: ASGIApp) -> Iterator[str]:
+    """The address of an app on a real socket."""
     listening = listen("127.0.0.1", 0)
-    config = uvicorn.Config(create_app(live, Blobs(blobs), draining), log_config=None)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(app))
     thread = Thread(target=server.run, kwargs={"sockets": [listening]})
-    base = address(listening)
     thread.start()
     try:
-        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
-            yield client
+        yield address(listening)
     finally:
         server.should_exit = True
         thread.join()
@@ -67,6 +80,7 @@ def main(home: str, waits_for: str) -> None:
         Blobs(home),
         TopicEmbedder(),
         lambda name: Waiting(),
+        OPEN,
         lambda url: print(url, flush=True),
     )
 
