@@ -54,6 +54,8 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, ValueError | RecursionError):  # FastAPI could not parse it
+            return refusal(422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON")
         word = _STATUSES.get(error.status_code, "bad_request")
         return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
 

@@ -133,6 +133,12 @@ def listen(host: str, port: int, keyed: bool = False) -> socket.socket:
     return listening
 
 
+def loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches a host, as the setting names it."""
+    place = _ip(host)
+    return place is not None and place.is_loopback
+
+
 def address(listening: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
@@ -140,13 +146,12 @@ def address(listening: socket.socket) -> str:
 
 
 def _place(host: str, keyed: bool) -> tuple[socket.AddressFamily, str]:
-    try:
-        place = ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
-    except ValueError:
+    place = _ip(host)
+    if place is None:
         raise UserError(
             f"RAG_HOST is {host!r}. The chat service listens on an address: set RAG_HOST to "
             "127.0.0.1, or, where keys exist, to 0.0.0.0 or another address of this machine."
-        ) from None
+        )
     if not (place.is_loopback or keyed):
         raise UserError(
             f"RAG_HOST is {host!r}. Without keys the chat service listens on loopback only: make "
@@ -157,6 +162,13 @@ def _place(host: str, keyed: bool) -> tuple[socket.AddressFamily, str]:
 
 def _names(listening: socket.socket) -> Collection[str]:
     """Names by which this machine alone reaches the socket; none where others do as well."""
-    own = address(listening).removeprefix("http://").rpartition(":")[0]
-    loopback = ipaddress.ip_address(own.strip("[]")).is_loopback
-    return {*LOOPBACK_NAMES, own} if loopback else ()
+    host = listening.getsockname()[0]
+    own = f"[{host}]" if ":" in host else host
+    return {*LOOPBACK_NAMES, own} if loopback(host) else ()
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
+    except ValueError:
+        return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from rag_pipelines.chat.app import create_app
@@ -32,9 +33,19 @@ def serving(
     rules: Rules = OPEN,
 ) -> Iterator[httpx.Client]:
     """A client of a running service."""
-    app = create_app(live, Blobs(blobs), rules, draining)
+    app = app_over(live, draining, blobs, rules)
     with running(app) as base, httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
         yield client
+
+
+def app_over(
+    live: LiveRelease,
+    draining: Event | None = None,
+    blobs: str = "memory://none",
+    rules: Rules = OPEN,
+) -> FastAPI:
+    """The whole app, with what a test does not name left out."""
+    return create_app(live, Blobs(blobs), rules, draining)
 
 
 @contextmanager
