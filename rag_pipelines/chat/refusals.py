@@ -19,6 +19,7 @@ from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+_MOST_TOLD = 10
 _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (ModelUnavailable, 503, "model_unavailable"),
     (ModelError, 502, "model_failed"),
@@ -55,13 +56,17 @@ def tell_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, ValueError | RecursionError):  # FastAPI could not parse it
-            return refusal(422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON")
+            return refusal(
+                422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON"
+            )
         word = _STATUSES.get(error.status_code, "bad_request")
         return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
 
 
 def _explained(errors: Sequence[Any]) -> str:
-    return "; ".join(f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors)
+    told = [f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors[:_MOST_TOLD]]
+    rest = len(errors) - len(told)
+    return "; ".join([*told, f"and {rest} more"] if rest else told)
 
 
 def _place(location: Sequence[Any]) -> str:

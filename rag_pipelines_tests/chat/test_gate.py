@@ -142,9 +142,7 @@ def test_a_key_given_twice_is_refused_even_if_both_are_right(client: httpx.Clien
 
 
 @pytest.mark.parametrize("name", ["key", "api_key", "access_token", "token", "authorization"])
-def test_a_key_in_the_query_or_another_header_is_no_key(
-    client: httpx.Client, ann: str, name: str
-):
+def test_a_key_in_the_query_or_another_header_is_no_key(client: httpx.Client, ann: str, name: str):
     assert not let_in(client.get("/api/release", params={name: ann}))
     assert not let_in(client.get("/api/release", params={name: f"Bearer {ann}"}))
     assert not let_in(client.get("/api/release", headers={f"X-{name.replace('_', '-')}": ann}))
