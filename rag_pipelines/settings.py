@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         default=None,
         description="Key that the pipelines call the chat service with, where it asks for keys.",
     )
-    rate_limit: Annotated[Rate, NoDecode, BeforeValidator(rate)] | None = Field(
+    rate_limit: Annotated[Rate | None, NoDecode, BeforeValidator(rate)] = Field(
         default=None,
         description="Questions and searches of one key, such as 60/minute; unset, no limit.",
     )
