@@ -72,6 +72,7 @@ class Gate:
         except KeysUnreadable as error:
             self._tell(str(error))
             return None if path == ALIVE else refusal(503, "keys_unreadable", _UNREADABLE)
+        self._told = ""
         request.state.caller = caller
         if not caller.keyed and self._rules.hosts and _host(request) not in self._rules.hosts:
             names = ", ".join(sorted(self._rules.hosts))
@@ -97,7 +98,7 @@ class Gate:
         return refusal(429, "rate_limited", message, {"Retry-After": str(wait)})
 
     def _tell(self, problem: str) -> None:
-        """Log a problem once, not at every request."""
+        """Log a problem once, not at every request that it lasts."""
         if problem != self._told:
             log.error("%s", problem)
         self._told = problem

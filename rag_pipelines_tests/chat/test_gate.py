@@ -10,6 +10,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from rag_pipelines.chat import gate
 from rag_pipelines.chat.gate import COOKIE, LOOPBACK_NAMES, Rules
 from rag_pipelines.chat.keys import Keys, session_of
 from rag_pipelines.chat.live import LiveRelease
@@ -71,6 +72,8 @@ def test_every_route_asks_for_a_key_but_those_that_tell_nothing(
     assert {("POST", "/admin/reload"), ("GET", "/metrics"), ("GET", "/docs")} < calls
     assert ("GET", "/openapi.json") in calls
     assert calls > OPEN
+    assert {path for _, path in OPEN} == gate.OPEN
+    assert {path for _, path in calls} > gate.COSTLY - {"/v1/chat/completions"}
     for method, path in calls - OPEN:
         place = path.replace("{sha256}", "0" * 64).replace("{page}", "1")
         response = client.request(method, place)
@@ -188,6 +191,7 @@ def test_beyond_loopback_a_service_whose_last_key_went_answers_nobody(
 def test_a_damaged_file_of_keys_lets_nobody_in_and_is_logged_once(
     client: httpx.Client, tmp_path: Path, ann: str, caplog: pytest.LogCaptureFixture
 ):
+    written = (tmp_path / "keys.json").read_bytes()
     (tmp_path / "keys.json").write_text('{"keys": [')
     for path in ("/api/release", "/readyz", "/", "/api/me", "/metrics"):
         for headers in ({}, bearer(ann)):
@@ -200,6 +204,8 @@ def test_a_damaged_file_of_keys_lets_nobody_in_and_is_logged_once(
     assert client.get("/livez").status_code == 200
     told = [r for r in caplog.records if r.levelno == logging.ERROR]
     assert [str(tmp_path / "keys.json") in r.getMessage() for r in told] == [True]
+    (tmp_path / "keys.json").write_bytes(written)
+    assert ask(client, ann)
 
 
 @pytest.mark.parametrize("host", ["chat.example.org", "10.0.0.7:8000", "127.0.0.1"])
