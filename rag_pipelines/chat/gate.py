@@ -11,7 +11,6 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from math import ceil
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -132,7 +131,8 @@ def _from_elsewhere(request: HTTPConnection) -> bool:
     if site:
         return site not in ("same-origin", "none")
     origin = request.headers.get("origin")
-    return bool(origin) and urlsplit(origin).netloc != request.headers.get("host", "").lower()
+    host = request.headers.get("host", "").lower()
+    return origin is not None and origin.lower().partition("://")[2] != host
 
 
 def _host(request: HTTPConnection) -> str:

@@ -220,6 +220,8 @@ def test_with_a_key_the_service_answers_under_any_name(client: httpx.Client, ann
         ({}, True),
         ({"Origin": "http://attacker.example"}, False),
         ({"Origin": "null"}, False),
+        ({"Origin": ""}, False),
+        ({"Origin": "http://["}, False),
         ({"Origin": "http://127.0.0.1:1"}, False),
         ({"Origin": "http://chat.example", "Host": "localhost"}, False),
         ({"Origin": "http://localhost", "Host": "localhost"}, True),
