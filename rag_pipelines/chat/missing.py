@@ -17,6 +17,7 @@ class MissingGenerator:
     digest: str = ""
     context_tokens: int = 2048
     slots: int = 1
+    follows_instructions: bool = False
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [approximate_tokens(text) for text in texts]

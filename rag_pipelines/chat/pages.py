@@ -14,6 +14,9 @@ from fastapi.responses import HTMLResponse
 
 router = APIRouter(include_in_schema=False)
 
+STATIC = ("/", "/ask.js", "/style.css")
+"""What a browser needs to log in: files that tell nothing of what is served."""
+
 
 def _file(name: str) -> str:
     return (files("rag_pipelines.chat") / "web" / name).read_text(encoding="utf-8")

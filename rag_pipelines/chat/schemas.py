@@ -179,9 +179,9 @@ class ReadyBody(BaseModel):
     """Whether questions are answered, and what is wrong if not all is well."""
 
     status: Literal["ok", "degraded", "unready", "draining"]
-    reason: str
-    release: str
-    generation: int
+    reason: str = ""
+    release: str = ""
+    generation: int = 0
 
 
 class ErrorDetail(BaseModel):

@@ -8,6 +8,7 @@ from rag_pipelines.cli import (
     elements,
     evaluate,
     ingest,
+    keys,
     lineage,
     releases,
     services,
@@ -36,3 +37,4 @@ app.command()(lineage.forget)
 app.command()(doctor_command.doctor)
 app.command()(elements.elements)
 app.command()(tables.tables)
+app.add_typer(keys.app, name="keys")

@@ -1,5 +1,6 @@
 """`rag ask` and `rag search`: what the chat service would say, without it running."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -9,7 +10,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from rag_pipelines.chat.answer import Answer, Question, Version, answer
+from rag_pipelines.chat.answer import Question, Version, answer
+from rag_pipelines.chat.events import Answer
 from rag_pipelines.chat.schemas import search_body
 from rag_pipelines.chat.served import current_version
 from rag_pipelines.cli.output import Json, console, print_json
@@ -35,7 +37,8 @@ def ask(
     if not question.strip():
         raise UserError("The question is empty; say what you want to know.")
     with _served() as version:
-        said = answer(Question(text=question, filters=Filters(sources=source or ())), version)
+        asked = Question(text=question, filters=Filters(sources=source or ()))
+        said = asyncio.run(answer(asked, version))
     print_json(said) if as_json else _show_answer(said)
 
 

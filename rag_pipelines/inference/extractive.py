@@ -21,6 +21,7 @@ class ExtractiveGenerator:
     digest = ""
     context_tokens = 1_000_000
     """It reads the hits, not the prompt, so nothing needs cutting for its sake."""
+    follows_instructions = False
     slots = 4 * (os.cpu_count() or 1)
     """An answer takes milliseconds, so a few for each core are never in each other's way."""
 

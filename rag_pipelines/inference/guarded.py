@@ -25,6 +25,7 @@ class GuardedGenerator:
         self.digest = generator.digest
         self.context_tokens = generator.context_tokens
         self.slots = generator.slots
+        self.follows_instructions = generator.follows_instructions
         self.circuit = Circuit(self.name, servers.circuit_failures, servers.circuit_pause)
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:

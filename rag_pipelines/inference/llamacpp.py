@@ -46,6 +46,7 @@ class LlamaCppGenerator:
     def __init__(self, model: str, threads: int | None = None) -> None:
         path = shipped_model() if model == SHIPPED else Path(model).expanduser()
         self.name = f"llamacpp:{model}"
+        self.follows_instructions = model != SHIPPED  # too small to rewrite a question
         self.digest = _digest(path, self.name)
         if model == SHIPPED and self.digest != SHIPPED_SHA256:
             raise ModelUnavailable(

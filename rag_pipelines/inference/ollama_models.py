@@ -95,6 +95,7 @@ class OllamaGenerator:
             window = _context_length(client.show(name.model))
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
         self.slots = servers.ollama_slots
+        self.follows_instructions = True
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """An estimate: Ollama offers no tokenizer."""

@@ -96,6 +96,7 @@ class OpenAIGenerator:
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
         root = (name.base_url or OPENAI_DEFAULT).removesuffix("/v1")
         self.slots = _slots(root, servers) or servers.openai_slots
+        self.follows_instructions = True
         tokenizer = ServedTokenizer(root, name.model, _key(servers), servers.connect_timeout)
         self._tokenizer = tokenizer if tokenizer.there() else None
 
