@@ -17,7 +17,7 @@ from rag_pipelines.cli import (
 
 app = typer.Typer(
     name="rag",
-    help="A private chatbot over your own websites: ingest, ask, and see where answers come from.",
+    help="A private chatbot over your own websites and files: ingest, ask, see where it stands.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
