@@ -22,7 +22,7 @@ _MODULES = (
     *("api", "ask", "citations", "dom", "feedback", "login", "prose"),
     *("release", "sessions", "stream", "turn"),
 )
-STATIC = ("/", "/style.css", "/icon.svg", *(f"/{name}.js" for name in _MODULES))
+STATIC = ("/", "/style.css", "/icon.svg", "/thumb.svg", *(f"/{name}.js" for name in _MODULES))
 """What a browser needs to log in: files that tell nothing of what is served."""
 
 _POLICY = f"{POLICY}; require-trusted-types-for 'script'; trusted-types tables"

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 
 _COUNT = "window.ran = 0; window.pwned = () => { window.ran += 1; };"
 _LEFT = """() => [...document.querySelectorAll("*")].filter((node) =>
-    node.matches("main script, main iframe, object, embed, svg, math, main style, main link, base, meta[http-equiv]")
+    node.matches("body script, iframe, object, embed, svg, math, body style, body link, base")
+    || node.matches("meta[http-equiv]")
     || [...node.attributes].some(({ name, value }) => name.startsWith("on") || name === "style"
         || (["href", "src", "srcset", "action", "data", "background"].includes(name)
             && !/^(\\/|#|https?:\\/\\/127\\.0\\.0\\.1[:\\/])/.test(value)))

@@ -14,8 +14,8 @@ export function rating(answer_id, rated) {
     field("What would have been right?", "correction"), field("Comment", "comment"),
     made("button", {}, "Send"));
   const thumbs = {
-    up: button("👍", () => rate("up"), { "aria-label": "Good answer", title: "Good answer" }),
-    down: button("👎", () => rate("down"), { "aria-label": "Bad answer", title: "Bad answer" }),
+    up: button("", () => rate("up"), { class: "thumb", "aria-label": "Good answer", title: "Good answer" }),
+    down: button("", () => rate("down"), { class: "thumb down", "aria-label": "Bad answer", title: "Bad answer" }),
   };
   let chosen = rated;
 
