@@ -161,6 +161,15 @@ def test_a_change_of_release_is_told_once_and_quietly(asked: Page, fake: Fake):
     expect(asked.locator("#origin")).to_contain_text("v000002-bbbbbbbbbbbb")
 
 
+def test_a_change_is_told_to_a_page_that_only_stands_open(page: Page, fake: Fake):
+    page.clock.install()
+    page.goto("/")
+    expect(page.locator("#origin")).to_contain_text("fake:echo")
+    fake.model = "fake:other"
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#banner")).to_contain_text("the model (now fake:other)")
+
+
 def test_a_failure_is_told_and_tried_again(opened: Page, fake: Fake):
     fake.fails = "The model did not answer."
     _ask(opened)
