@@ -16,7 +16,6 @@ from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines_tests.chat.editions import QUESTION, Echo
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
-
 BEFORE = "How long is the warranty of the kettle?"
 
 

@@ -90,12 +90,14 @@ def test_what_no_sentence_of_the_model_supports_is_answered_by_an_extract(
 def test_the_callers_conversation_makes_the_question_stand_alone(
     client: openai.OpenAI, echo: Echo, http: httpx.Client
 ):
-    said = messages("Has the kettle a warranty?", "Yes [1].", "How many years does it last?")
+    said = messages(
+        "What of the warranty of the kettle ?", "Yes [1].", "How many years the kettle lasts in ?"
+    )
     system = {"role": "system", "content": "You are a pirate."}
     answer = client.chat.completions.create(model="rag", messages=[system, *said])
     assert answer.choices[0].message.content == ANSWER
     assert [message.content for message in echo.prompts[-1].history] == [
-        "Has the kettle a warranty?",
+        "What of the warranty of the kettle ?",
         "Yes.",
     ]
     assert "pirate" not in str(echo.prompts[-1].messages)
