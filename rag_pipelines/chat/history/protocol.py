@@ -29,6 +29,7 @@ class Turn:
     A question and its answer share `answer_id`. `state` of an answer is `interrupted` where its
     reader went away or the model failed in the middle; `content` is then what had been said.
     `created_at` is ISO 8601 in UTC. `release`, `model` and `prompt` are empty for questions.
+    `rating` is what the user said of an answer since; only `read` fills it.
     """
 
     user_id: str
@@ -46,6 +47,7 @@ class Turn:
     abstained: bool = False
     state: Literal["complete", "interrupted"] = "complete"
     created_at: str = ""
+    rating: Literal["", "up", "down"] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,9 @@ class ChatHistory(Protocol):
     async def append(self, turn: Turn) -> Turn:
         """Store a turn as the session's next, beginning the session where it is new.
 
-        Returns it with `seq` and `created_at`. Raises `UnknownSession` where another user has a
-        session of that id. Safe under concurrent callers and processes.
+        Returns it with `seq` and `created_at`; a turn that is stored already is returned as it is.
+        Raises `UnknownSession` where another user has a session of that id, and for an answer
+        whose session was deleted while it was written. Safe under concurrent callers and processes.
         """
         ...
 
@@ -125,7 +128,10 @@ class ChatHistory(Protocol):
         ...
 
     async def rate(self, feedback: Feedback) -> None:
-        """Keep feedback, in place of what the user said of this answer before."""
+        """Keep feedback, in place of what the user said of this answer before.
+
+        Raises `UnknownAnswer` where its session is not this user's, or was deleted.
+        """
         ...
 
     async def feedback(self) -> list[Feedback]:
