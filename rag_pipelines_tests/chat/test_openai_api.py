@@ -14,6 +14,7 @@ from rag_pipelines_tests.chat.service import ready, serving, until
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 SAYS = "The warranty of the kettle lasts 3 years in edition 2. It is green cheese."
+BEFORE = "What of the warranty of the kettle ?"
 ANSWER = "The warranty of the kettle lasts 3 years in edition 2 [1]."
 
 
@@ -25,10 +26,21 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     return releases
 
 
-@pytest.fixture
-def http(shelf: Releases, echo: Echo) -> Iterator[httpx.Client]:
-    echo.says = SAYS
-    with serving(LiveRelease(shelf, TopicEmbedder(), lambda name: echo)) as client:
+@pytest.fixture(scope="module")
+def model() -> Echo:
+    return Echo()
+
+
+@pytest.fixture(autouse=True)
+def echo(model: Echo) -> Echo:
+    """The service's model, as if nobody had told it anything yet."""
+    vars(model).update(vars(Echo(says=SAYS)))
+    return model
+
+
+@pytest.fixture(scope="module")
+def http(shelf: Releases, model: Echo) -> Iterator[httpx.Client]:
+    with serving(LiveRelease(shelf, TopicEmbedder(), lambda name: model)) as client:
         until(lambda: ready(client, 2))
         yield client
 
@@ -97,7 +109,7 @@ def test_the_callers_conversation_makes_the_question_stand_alone(
     answer = client.chat.completions.create(model="rag", messages=[system, *said])
     assert answer.choices[0].message.content == ANSWER
     assert [message.content for message in echo.prompts[-1].history] == [
-        "What of the warranty of the kettle ?",
+        BEFORE,
         "Yes.",
     ]
     assert "pirate" not in str(echo.prompts[-1].messages)

@@ -4,14 +4,12 @@ import json
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 
 import httpx
 import pytest
 
 from rag_pipelines.chat.admission import Admission
-from rag_pipelines.chat.history.sqlite import SqliteHistory
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.retrieval.releases import Releases
@@ -29,24 +27,34 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Releases:
     return releases
 
 
-@pytest.fixture
-def history(tmp_path: Path) -> SqliteHistory:
-    return SqliteHistory(tmp_path / "history.db")
+@pytest.fixture(scope="module")
+def model() -> Echo:
+    return Echo()
 
 
 @pytest.fixture
+def echo(model: Echo) -> Echo:
+    """The service's model, as if nobody had told it anything yet."""
+    vars(model).update(vars(Echo()))
+    return model
+
+
+@pytest.fixture(scope="module")
 def admission() -> Admission:
     return Admission(queue=3)
 
 
-@pytest.fixture
-def client(
-    shelf: Releases, echo: Echo, history: SqliteHistory, admission: Admission
-) -> Iterator[httpx.Client]:
-    live = LiveRelease(shelf, TopicEmbedder(), lambda name: echo)
-    with serving(live, history=history, admission=admission) as client:
+@pytest.fixture(scope="module")
+def client(shelf: Releases, model: Echo, admission: Admission) -> Iterator[httpx.Client]:
+    live = LiveRelease(shelf, TopicEmbedder(), lambda name: model)
+    with serving(live, admission=admission) as client:
         until(lambda: ready(client, 1))
         yield client
+
+
+@pytest.fixture(autouse=True)
+def _afresh(echo: Echo) -> None:
+    """Every test has the model afresh."""
 
 
 def told(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, object]]]:
@@ -185,13 +193,13 @@ def test_a_reader_that_goes_away_frees_the_model_within_a_second(
 
 
 def test_a_burst_fills_slots_and_queue_and_the_rest_is_sent_away_at_once(
-    shelf: Releases, echo: Echo, history: SqliteHistory
+    shelf: Releases, echo: Echo
 ):
     """Row L3, short."""
     echo.slots, echo.goes_on = 1, Event()
     admission = Admission(queue=4)
     live = LiveRelease(shelf, TopicEmbedder(), lambda name: echo)
-    with running(app_over(live, history=history, admission=admission)) as base:
+    with running(app_over(live, admission=admission)) as base:
         with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
             until(lambda: ready(client, 1))
         with ThreadPoolExecutor(30) as clients:
