@@ -8,7 +8,7 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     history_ttl_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None,
         description="Days until a conversation is deleted; unset, never (not used yet).",
+    )
+    history_failure: Literal["refuse", "degrade"] = Field(
+        default="refuse",
+        description="Where the history fails: refuse questions (503), or answer without it.",
     )
     slots: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         default=None,

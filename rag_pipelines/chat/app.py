@@ -17,6 +17,7 @@ from rag_pipelines.chat import pages
 from rag_pipelines.chat.access import caller_of
 from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.asking import Asking, OnFailure
+from rag_pipelines.chat.feedback import feedback_routes
 from rag_pipelines.chat.files import file_routes
 from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
@@ -29,6 +30,7 @@ from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.questions import question_routes
 from rag_pipelines.chat.refusals import tell_errors
 from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
+from rag_pipelines.chat.sessions import session_routes
 from rag_pipelines.storage.blobs import Blobs
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -87,6 +89,8 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.include_router(question_routes(asking, live))
     app.include_router(openai_routes(asking, live))
+    app.include_router(session_routes(parts.history))
+    app.include_router(feedback_routes(parts.history))
     _add_operations(app, live, metrics, parts.draining)
     app.include_router(file_routes(live, parts.blobs, painter))
     app.include_router(login_routes(parts.rules.keys))

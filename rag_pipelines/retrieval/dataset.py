@@ -133,7 +133,7 @@ def _text(place: _Line, row: dict[str, Any], name: str, default: str | None = No
 
 def _earlier(line: _Line, row: dict[str, Any]) -> list[str]:
     """What the user asked before, oldest first."""
-    history = row.get("history") or []
+    history: Any = row.get("history") or []
     if not isinstance(history, list):
         _refuse(line, "expected a list of messages under 'history'")
     messages = cast("list[Any]", history)
@@ -144,8 +144,8 @@ def _earlier(line: _Line, row: dict[str, Any]) -> list[str]:
 
 
 def _answerability(row: dict[str, Any]) -> str:
-    told = row.get("answerability") or ""
-    return str(told[0] if isinstance(told, list) else told)
+    told: Any = row.get("answerability") or ""
+    return str(cast("list[Any]", told)[0] if isinstance(told, list) else told)
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:

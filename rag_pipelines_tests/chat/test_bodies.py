@@ -33,6 +33,13 @@ CALLS = {
     "user": Call("/api/question", lambda text: {"question": "a", "user_id": text}),
     "filter": Call("/api/question", lambda text: {"question": "a", "filters": {"source": [text]}}),
     "entity": Call("/api/question", lambda text: {"question": "a", "filters": {"entity": text}}),
+    "chat": Call(
+        "/v1/chat/completions", lambda text: {"messages": [{"role": "user", "content": text}]}
+    ),
+    "feedback": Call("/api/feedback", lambda text: {"answer_id": text, "rating": "up"}),
+    "correction": Call(
+        "/api/feedback", lambda text: {"answer_id": "a", "rating": "up", "correction": text}
+    ),
     "login": Call("/api/login", lambda text: {"key": text}),
 }
 

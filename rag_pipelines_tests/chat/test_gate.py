@@ -19,7 +19,9 @@ from rag_pipelines_tests.chat.service import app_over, serving
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 OPEN = {
-    *(("GET", path) for path in ("/", "/ask.js", "/style.css")),
+    *(("GET", path) for path in ("/", "/style.css", "/icon.svg", "/thumb.svg")),
+    *(("GET", f"/{name}.js") for name in ("api", "ask", "citations", "dom", "feedback", "login")),
+    *(("GET", f"/{name}.js") for name in ("prose", "release", "sessions", "stream", "turn")),
     *(("GET", path) for path in ("/livez", "/readyz", "/api/me")),
     *(("POST", path) for path in ("/api/login", "/api/logout")),
 }
@@ -73,9 +75,11 @@ def test_every_route_asks_for_a_key_but_those_that_tell_nothing(
     assert ("GET", "/openapi.json") in calls
     assert calls > OPEN
     assert {path for _, path in OPEN} == gate.OPEN
-    assert {path for _, path in calls} > gate.COSTLY - {"/v1/chat/completions"}
+    assert {path for _, path in calls} > gate.COSTLY
     for method, path in calls - OPEN:
-        place = path.replace("{sha256}", "0" * 64).replace("{page}", "1")
+        place = (
+            path.replace("{sha256}", "0" * 64).replace("{page}", "1").replace("{session_id}", "s")
+        )
         response = client.request(method, place)
         assert response.status_code == 401, f"{method} {path}"
         assert client.request(method, place, headers=bearer(ann)).status_code != 401
