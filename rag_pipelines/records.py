@@ -110,7 +110,7 @@ class Element:
     `page` counts from 1; `box` is left, top, right, bottom in points from the top left corner of
     the page as it is shown, which measures `page_width` by `page_height` points. `parent` is the
     id of the heading above it, `depth` a heading's level from 0. `extractor` says what read the
-    text: `unstructured`, `pdfium`, `rapidocr`, `tesseract` or `llama_parse`. `html` is a table as
+    text: `unstructured`, `pdfium`, `rapidocr`, `text` or `llama_parse`. `html` is a table as
     the file itself tells it, `image` a picture's SHA-256. Every page of a parsed file ends with a
     `PageBreak`, so that a page without text is known as well. `note` tells a fallback.
     """

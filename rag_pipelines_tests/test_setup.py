@@ -13,7 +13,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = PYPROJECT["project"]
 
 
 def pins() -> dict[str, str]:
@@ -82,3 +83,9 @@ def test_commits_are_checked_by_what_make_lint_runs():
     run = {line.split()[0] for line in recipe if line}
     assert hooks == {f".venv/bin/{tool}" for tool in ("ruff", "pyright", "lint-imports", "deptry")}
     assert hooks <= run
+
+
+def test_dagster_names_the_code_location_alike_in_a_folder_of_any_name():
+    (location,) = yaml.safe_load((ROOT / "workspace.yaml").read_text())["load_from"]
+    named = PYPROJECT["tool"]["dg"]["project"]["code_location_name"]
+    assert location["python_module"]["location_name"] == named

@@ -5,32 +5,36 @@ Knows what there is of the service itself: what is served, whether it is ready. 
 `refusals`. Opens no socket: `server` does.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from threading import Event
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from rag_pipelines.chat import pages
+from rag_pipelines.chat.access import caller_of
 from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.asking import Asking, OnFailure
+from rag_pipelines.chat.feedback import feedback_routes
 from rag_pipelines.chat.files import file_routes
+from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.login import login_routes
 from rag_pipelines.chat.metrics import Metrics
 from rag_pipelines.chat.openai_api import openai_routes
 from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.questions import question_routes
 from rag_pipelines.chat.refusals import tell_errors
 from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
+from rag_pipelines.chat.sessions import session_routes
 from rag_pipelines.storage.blobs import Blobs
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 413, 422, 500, 502, 503)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
 }
 
 
@@ -38,19 +42,19 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 class Parts:
     """What a service is made of.
 
-    `blobs` holds the files and pictures that answers cite. `slots` goes before what the model
-    declares. While `draining` is set the service is not ready, so that nobody sends it new work.
-    `hosts` are the names that a request may be addressed to.
+    `blobs` holds the files and pictures that answers cite, `rules` tell who may ask. `slots` goes
+    before what the model declares. While `draining` is set the service is not ready, so that
+    nobody sends it new work.
     """
 
     live: LiveRelease
     blobs: Blobs
     history: ChatHistory
+    rules: Rules
     admission: Admission = field(default_factory=Admission)
     on_history_failure: OnFailure = "refuse"
     slots: int | None = None
     draining: Event = field(default_factory=Event)
-    hosts: Collection[str] = LOOPBACK_NAMES
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -76,7 +80,8 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         responses=_REFUSED,
     )
-    app.add_middleware(Guard, hosts=parts.hosts)
+    app.add_middleware(Gate, rules=parts.rules)
+    app.add_middleware(Guard)
     tell_errors(app)
     metrics = Metrics(live)
     asking = Asking(
@@ -84,8 +89,11 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.include_router(question_routes(asking, live))
     app.include_router(openai_routes(asking, live))
+    app.include_router(session_routes(parts.history))
+    app.include_router(feedback_routes(parts.history))
     _add_operations(app, live, metrics, parts.draining)
     app.include_router(file_routes(live, parts.blobs, painter))
+    app.include_router(login_routes(parts.rules.keys))
     app.include_router(pages.router)
     return app
 
@@ -108,11 +116,16 @@ def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining:
         return LiveBody()
 
     @app.get("/readyz")
-    def readyz(response: Response) -> ReadyBody:
-        """200 while questions are answered, `degraded` if not from the last publication."""
+    def readyz(request: Request, response: Response) -> ReadyBody:
+        """200 while questions are answered, `degraded` if not from the last publication.
+
+        Where keys exist, a call without one is told the status alone.
+        """
         ready = _ready(live, draining)
         response.status_code = 200 if ready.status in ("ok", "degraded") else 503
-        return ready
+        caller = caller_of(request)
+        unknown = caller.keyed and caller.user is None
+        return ReadyBody(status=ready.status) if unknown else ready
 
     @app.post("/admin/reload", status_code=202)
     def reload() -> ReadyBody:

@@ -64,7 +64,8 @@ class Asking:
     ) -> None:
         """`slots` goes before what the model declares."""
         self._live, self._history, self._admission = live, history, admission
-        self._metrics, self._on_failure, self._slots = metrics, on_failure, slots
+        self._metrics, self._slots = metrics, slots
+        self._on_failure: OnFailure = on_failure
 
     async def events(self, asked: Asked) -> AsyncGenerator[Event]:
         """What happens until the question is answered, as `answer_events` tells it.

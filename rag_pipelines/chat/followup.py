@@ -11,6 +11,7 @@ from rag_pipelines.chat.templates import rendered, template_digest
 from rag_pipelines.chat.visible import visible
 from rag_pipelines.errors import ModelError
 from rag_pipelines.inference.protocols import Generator, Message, Prompt
+from rag_pipelines.retrieval.conversation import joined
 from rag_pipelines.retrieval.words import terms
 
 _TURNS = 4
@@ -28,11 +29,6 @@ async def standalone(question: str, earlier: Sequence[Message], generator: Gener
     if generator.follows_instructions and (said := await _rewritten(question, earlier, generator)):
         return said
     return joined(question, [m.content for m in earlier if m.role == "user"])
-
-
-def joined(question: str, asked: Sequence[str]) -> str:
-    """The question with the one before it."""
-    return "\n".join([*asked[-1:], question])
 
 
 async def _rewritten(question: str, earlier: Sequence[Message], generator: Generator) -> str:

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from rag_pipelines.chat.access import ForeignUser
 from rag_pipelines.chat.admission import Overloaded
 from rag_pipelines.chat.history.protocol import HistoryUnavailable, UnknownAnswer, UnknownSession
 from rag_pipelines.chat.live import Busy, NoRelease, UnknownRelease
@@ -21,6 +22,7 @@ from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+_MOST_TOLD = 10
 FAILED = "The service failed on this; its log tells why."
 _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (ModelUnavailable, 503, "model_unavailable"),
@@ -32,6 +34,7 @@ _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (UnknownSession, 404, "unknown_session"),
     (UnknownAnswer, 404, "unknown_answer"),
     (UnknownRelease, 404, "unknown_release"),
+    (ForeignUser, 403, "foreign_user"),
     (RagError, 500, "internal"),
 )
 _STATUSES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -70,12 +73,18 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, ValueError | RecursionError):  # FastAPI could not parse it
+            return refusal(
+                422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON"
+            )
         word = _STATUSES.get(error.status_code, "bad_request")
         return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
 
 
 def _explained(errors: Sequence[Any]) -> str:
-    return "; ".join(f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors)
+    told = [f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors[:_MOST_TOLD]]
+    rest = len(errors) - len(told)
+    return "; ".join([*told, f"and {rest} more"] if rest else told)
 
 
 def _place(location: Sequence[Any]) -> str:

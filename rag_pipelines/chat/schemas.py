@@ -42,7 +42,8 @@ class Filters(BaseModel):
         default="", description="ISO 639-1 code of the passages' language."
     )
     entity: Annotated[Plain, Field(max_length=200)] = Field(
-        default="", description="A name that the passages hold, such as Acme or ORG:Acme."
+        default="",
+        description="A name or ISO date that the passages hold: Acme, ORG:Acme, 2024-03.",
     )
 
     def rows(self) -> rows.Filters:
@@ -179,9 +180,9 @@ class ReadyBody(BaseModel):
     """Whether questions are answered, and what is wrong if not all is well."""
 
     status: Literal["ok", "degraded", "unready", "draining"]
-    reason: str
-    release: str
-    generation: int
+    reason: str = ""
+    release: str = ""
+    generation: int = 0
 
 
 class ErrorDetail(BaseModel):

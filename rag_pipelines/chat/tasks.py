@@ -6,7 +6,7 @@ Knows asyncio. Does not know what the work is.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -40,7 +40,7 @@ async def unbroken(work: Awaitable[Result]) -> Result:
         raise
 
 
-async def given_up(*tasks: "asyncio.Future[object]") -> None:
+async def given_up(*tasks: "asyncio.Future[Any]") -> None:
     """Cancel tasks and wait until they have ended, however they end."""
     for task in tasks:
         task.cancel()

@@ -8,6 +8,7 @@ from rag_pipelines.cli import (
     elements,
     evaluate,
     ingest,
+    keys,
     lineage,
     releases,
     services,
@@ -16,7 +17,7 @@ from rag_pipelines.cli import (
 
 app = typer.Typer(
     name="rag",
-    help="A private chatbot over your own websites: ingest, ask, and see where answers come from.",
+    help="A private chatbot over your own websites and files: ingest, ask, see where it stands.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,3 +37,4 @@ app.command()(lineage.forget)
 app.command()(doctor_command.doctor)
 app.command()(elements.elements)
 app.command()(tables.tables)
+app.add_typer(keys.app, name="keys")

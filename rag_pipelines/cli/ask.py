@@ -1,6 +1,8 @@
 """`rag ask` and `rag search`: what the chat service would say, without it running."""
 
-from collections.abc import Iterator
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -9,7 +11,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from rag_pipelines.chat.answer import Answer, Question, Version, answer
+from rag_pipelines.chat.answer import Question, Version, answer
+from rag_pipelines.chat.events import Answer
 from rag_pipelines.chat.schemas import search_body
 from rag_pipelines.chat.served import current_version
 from rag_pipelines.cli.output import Json, console, print_json
@@ -19,7 +22,7 @@ from rag_pipelines.errors import UserError
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.lib.project import Project
-from rag_pipelines.records import Hit
+from rag_pipelines.records import Citation, Hit
 from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.settings import settings
 
@@ -35,7 +38,8 @@ def ask(
     if not question.strip():
         raise UserError("The question is empty; say what you want to know.")
     with _served() as version:
-        said = answer(Question(text=question, filters=Filters(sources=source or ())), version)
+        asked = Question(text=question, filters=Filters(sources=source or ()))
+        said = asyncio.run(answer(asked, version))
     print_json(said) if as_json else _show_answer(said)
 
 
@@ -70,18 +74,32 @@ def _served() -> Iterator[Version]:
 
 def _show_answer(said: Answer) -> None:
     console.print(escape(said.answer))
-    shown: set[str] = set()
+    by_chunk = defaultdict[str, list[Citation]](list)
     for citation in said.citations:
-        where = f"{citation.title} — {citation.heading}" if citation.heading else citation.title
-        console.print(f"\n[bold]\\[{citation.n}][/bold] {escape(where)}")
-        page = f" · page {citation.page}" if citation.page else ""
-        console.print(f"    {escape(citation.url)}{page}")
-        if citation.html and citation.html not in shown:
-            console.print(_table(citation.html), highlight=False)
-            shown.add(citation.html)
-        elif not citation.html:
-            console.print(f"    [dim]“{escape(citation.quote)}”[/dim]")
+        by_chunk[citation.chunk_id].append(citation)
+    for cited in by_chunk.values():
+        _show_cited(cited)
     console.print(f"\n[dim]{escape(said.model)} · {said.release}[/dim]")
+
+
+def _show_cited(cited: Sequence[Citation]) -> None:
+    """Where a passage stands, told once, and each quote of it; of a table, the table."""
+    first, numbers = cited[0], " ".join(f"\\[{citation.n}]" for citation in cited)
+    console.print(f"\n[bold]{numbers}[/bold] {escape(_titled(first.title, first.heading))}")
+    console.print(f"    {escape(_place(first.url, first.page))}")
+    if first.html:
+        console.print(_table(first.html), highlight=False)
+        return
+    for citation in cited:
+        console.print(f"    [dim]“{escape(' '.join(citation.quote.split()))}”[/dim]")
+
+
+def _titled(title: str, heading: str) -> str:
+    return f"{title} — {heading}" if heading else title
+
+
+def _place(url: str, page: int | None) -> str:
+    return f"{url} · page {page}" if page else url
 
 
 def _table(html: str) -> Padding:
@@ -94,14 +112,15 @@ def _table(html: str) -> Padding:
         table.add_column(escape(name), overflow="fold")
     for row in rows[grid.headers :]:
         table.add_row(*map(escape, row))
-    return Padding(table, (0, 0, 0, 4))
+    return Padding(table, (0, 0, 0, 4), expand=False)
 
 
 def _show_hits(hits: list[Hit]) -> None:
     if not hits:
         console.print("Nothing was found.")
     for hit in hits:
-        title = " — ".join(part for part in (hit.chunk.title, hit.chunk.heading) if part)
+        found = hit.chunk
+        title, place = _titled(found.title, found.heading), _place(found.url, found.page)
         console.print(f"[bold]{hit.rank}[/bold] {escape(title)} [dim]{hit.score:.3f}[/dim]")
-        text = " ".join(hit.chunk.text.split())
-        console.print(f"  {escape(hit.chunk.url)}\n  [dim]{escape(text[:240])}[/dim]")
+        text = " ".join(found.text.split())
+        console.print(f"  {escape(place)}\n  [dim]{escape(text[:240])}[/dim]")

@@ -60,7 +60,7 @@ def _read(files: list[Path], ocr: Literal["auto", "never"]) -> ReadDocuments:
 def _show(file: DocumentFile, found: list[Element]) -> None:
     pages = f"{file.pages} page" + ("s" if file.pages != 1 else "")
     console.print(f"[bold]{escape(file.title)}[/bold] [dim]{escape(file.name)}, {pages}[/dim]")
-    for element in found:
+    for element in (e for e in found if e.kind != "PageBreak"):
         text = " ".join(element.text.split())
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         place = f"{element.page or '':>4} {element.kind:<18}"

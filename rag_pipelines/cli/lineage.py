@@ -17,7 +17,7 @@ Url = Annotated[
 
 
 def why(url: Url, as_json: Json = False) -> None:
-    """Why a URL is in the corpus or is not: ledger, page, chunks, and the run that fetched it."""
+    """Why a URL or file is in the corpus or is not: ledger, page, file, and the run behind it."""
     project, wanted = Project(settings()), _canonical(url)
     from rag_pipelines.cli.provenance import known_of  # dagster takes a second to import
 
@@ -51,7 +51,7 @@ def _show(said: dict[str, Any]) -> None:
     if said["denied"]:
         console.print("It is on the deny list (rag forget).")
     if not said["sources"]:
-        console.print("No source knows this URL: nothing that was crawled links to it.")
+        console.print(f"No source knows {said['url']}: {_unknown(said['url'])}.")
     for found in said["sources"]:
         console.print(f"[bold]{found['source']}[/bold]")
         if found["ledger"]:
@@ -62,6 +62,12 @@ def _show(said: dict[str, Any]) -> None:
         if found["document"]:
             _show_file(found["document"])
         console.print(f"  run {found['run_id']}")
+
+
+def _unknown(url: str) -> str:
+    if url.startswith("file:"):
+        return "no file of that path was found by the globs of a documents: source"
+    return "nothing that was crawled links to it"
 
 
 def _show_row(row: dict[str, Any]) -> None:

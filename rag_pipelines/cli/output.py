@@ -11,7 +11,14 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from rag_pipelines.records import Progress as Tell
 
@@ -31,11 +38,21 @@ def progress_bars() -> Iterator[Tell]:
     """A bar for each stage on standard error; lines where that is not a terminal."""
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=remarks) as bars:
-        tasks: dict[str, Any] = {}
+        tasks: dict[str, TaskID] = {}
 
         def tell(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
+                _end(bars)
                 tasks[stage] = bars.add_task(stage, total=total)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield tell
+        _end(bars)
+
+
+def _end(bars: Progress) -> None:
+    """Stop the clocks of stages that did not know how much there was: stages follow each other."""
+    for task in bars.tasks:
+        if task.stop_time is None and not task.finished:
+            bars.update(task.id, total=task.completed if task.total is None else task.total)
+            bars.stop_task(task.id)

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from rag_pipelines.cli.output import Json, console, print_json, remarks
+from rag_pipelines.cli.output import console, print_json, remarks
 from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.tables_files import tables_of_file
 from rag_pipelines.documents.tables_grid import Grid, html_of
@@ -19,9 +19,11 @@ from rag_pipelines.errors import UserError
 
 def tables(
     files: Annotated[list[Path], typer.Argument(help="Files to read.", metavar="FILE…")],
-    as_json: Json = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a line of JSON for each table, with its HTML.")
+    ] = False,
 ) -> None:
-    """Tables of files as clean HTML, page by page."""
+    """Tables of files, page by page; one that runs over a page break comes in its parts."""
     failed: list[str] = []
     with DocumentWorker() as worker:
         for file in files:

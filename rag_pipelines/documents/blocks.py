@@ -6,7 +6,7 @@ then the page is cut at its gaps. What a block is (heading, list item, …) is d
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -69,11 +69,12 @@ def text_of(lines: Sequence[Line], words: Collection[str] = ()) -> str:
     """
     text = ""
     for line in lines:
-        text = _joined(text, line.text, words)
+        text = joined(text, line.text, words)
     return text.replace(BROKEN, "-")
 
 
-def _joined(text: str, more: str, words: Collection[str]) -> str:
+def joined(text: str, more: str, words: Collection[str] = ()) -> str:
+    """The text with one more line, as `text_of` has it."""
     if not text:
         return more
     told = text.endswith(BROKEN)
@@ -88,12 +89,10 @@ def _joined(text: str, more: str, words: Collection[str]) -> str:
     return f"{stem}-{more}" if kept else f"{stem}{more}"
 
 
-def words_of(lines: Sequence[Line]) -> set[str]:
+def words_of(lines: Iterable[str]) -> set[str]:
     """The words of the lines with their inner hyphens, folded in case."""
     return {
-        word.casefold()
-        for line in lines
-        for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line.text)
+        word.casefold() for line in lines for word in re.findall(r"[^\W\d_]+(?:-[^\W\d_]+)*", line)
     }
 
 
@@ -125,12 +124,26 @@ def _gutters_cut(lines: Sequence[Line]) -> list[Line]:
     right = min(line.runs[1].left for line in wide)
     if right <= left:
         return list(lines)
-    cut = [line for line in lines if line in wide]
-    first = [line.of_runs(line.runs[:1], False) for line in cut]
-    second = [line.of_runs(line.runs[1:], line.broken) for line in cut]
-    at = lines.index(cut[0])
-    rest = [line for line in lines[at:] if line not in wide]
-    return [*lines[:at], *first, *second, *rest]
+    first, last = lines.index(wide[0]), len(lines) - list(reversed(lines)).index(wide[-1])
+    divided = _divided(lines[first:last], (left + right) / 2)
+    return [*lines[:first], *divided, *lines[last:]]
+
+
+def _divided(lines: Sequence[Line], gutter: float) -> list[Line]:
+    """Column by column, down to each line that runs over both."""
+    read, columns = list[Line](), (list[Line](), list[Line]())
+    for line in lines:
+        before = [run for run in line.runs if run.right <= gutter]
+        after = [run for run in line.runs if run.left >= gutter]
+        if len(before) > 1 or len(after) > 1 or len(before) + len(after) < len(line.runs):
+            read += [*columns[0], *columns[1], line]
+            columns = (list[Line](), list[Line]())
+            continue
+        if before:
+            columns[0].append(line.of_runs(before, line.broken and not after))
+        if after:
+            columns[1].append(line.of_runs(after, line.broken))
+    return [*read, *columns[0], *columns[1]]
 
 
 def _prose(line: Line) -> bool:

@@ -130,10 +130,17 @@ def elements_of_page(
         text = fold(text_of(block.lines, words).replace(BROKEN, "-"))
         if not text:
             continue
-        box = [round(edge, 2) for edge in block.box]
+        box = _on_page(block.box, place)
         if number in headings:
             depth = headings[number]
             yield {**place, "kind": "Title", "text": text, "box": box, "depth": depth}
         else:
             kind, shown = ("UncategorizedText", text) if block.row else kind_of(text)
             yield {**place, "kind": kind, "text": shown, "box": box}
+
+
+def _on_page(box: Sequence[float], place: RawElement) -> list[float]:
+    """The box without what reaches over the page's edges, as a letter's ascender may."""
+    width, height = place.get("page_width", 0.0), place.get("page_height", 0.0)
+    pairs = zip(box, (width, height, width, height), strict=True)
+    return [round(min(max(edge, 0.0), most), 2) for edge, most in pairs]

@@ -8,7 +8,8 @@ from typing import Any
 from rag_pipelines.documents.raw import RawElement
 
 _ENOUGH = 60
-"""Fewer letters than this tell no language."""
+"""Fewer letters than this tell no language; a character of East Asia counts for three."""
+_EAST_ASIAN = "\u2e80"
 _READ = 1500
 
 
@@ -18,17 +19,18 @@ def with_languages(elements: Sequence[RawElement]) -> list[RawElement]:
     for element in elements:
         if text := element.get("text"):
             texts[element.get("page")].append(text)
-    whole = _language(" ".join(" ".join(page) for page in texts.values()))
-    by_page = {page: _language(" ".join(said)) or whole for page, said in texts.items()}
+    whole = language_in(" ".join(" ".join(page) for page in texts.values()))
+    by_page = {page: language_in(" ".join(said)) or whole for page, said in texts.items()}
     return [
         {**element, "language": element.get("language") or by_page.get(element.get("page"), "")}
         for element in elements
     ]
 
 
-def _language(text: str) -> str:
+def language_in(text: str) -> str:
+    """The ISO 639-1 code of the text's language; empty where it is too short to tell."""
     sample = text[:_READ]
-    if sum(map(str.isalpha, sample)) < _ENOUGH:
+    if sum(3 if letter >= _EAST_ASIAN else 1 for letter in sample if letter.isalpha()) < _ENOUGH:
         return ""
     classify: Any = import_module("py3langid").classify
     code = str(classify(sample)[0])

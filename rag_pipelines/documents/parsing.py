@@ -25,6 +25,8 @@ from rag_pipelines.storage.blobs import Blobs
 
 NEVER_NOTE = "a picture of a page, not read: ocr is never"
 
+_MORE = 2
+"""Times the letters that the file itself tells; less, and a picture only lies behind them."""
 _PDF_TASK = "rag_pipelines.documents.partition_pdf:partition_pdf"
 _SCAN_TASK = "rag_pipelines.documents.partition_pdf:partition_scan"
 _OFFICE_TASK = "rag_pipelines.documents.partition_office:partition_office"
@@ -122,11 +124,16 @@ class Parser:
 def _with_page(
     elements: Sequence[RawElement], page: int, read: list[RawElement] | str
 ) -> list[RawElement]:
-    """The elements with those of a page replaced, or its end noted."""
+    """The elements with those of a page replaced by what says more, or its end noted."""
     before = [element for element in elements if (element.get("page") or 0) < page]
     here = [element for element in elements if element.get("page") == page]
     after = [element for element in elements if (element.get("page") or 0) > page]
     if isinstance(read, str):
         ended: RawElement = {**here[-1], "note": read}
         return [*before, *here[:-1], ended, *after]
-    return [*before, *read, *after]
+    says_more = _letters(read) >= _MORE * _letters(here)
+    return [*before, *(read if says_more else here), *after]
+
+
+def _letters(elements: Sequence[RawElement]) -> int:
+    return sum(sum(map(str.isalnum, element.get("text", ""))) for element in elements)

@@ -1,4 +1,4 @@
-"""Everything but PDF through Unstructured's own partitions. Runs in the worker.
+"""Everything but PDF through Unstructured's own partitions; plain text is ours. Runs in the worker.
 
 Knows which partition reads which media type, and how Unstructured's elements become raw ones.
 Attachments of messages are not read.
@@ -6,31 +6,40 @@ Attachments of messages are not read.
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from rag_pipelines.documents import file_types
 from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.kinds import kind_of
+from rag_pipelines.documents.partition_text import elements_of_text, text_of_file
 from rag_pipelines.documents.raw import RawDocument, RawElement
+from rag_pipelines.documents.rewriting import rewritten
+from rag_pipelines.documents.rewriting_sheets import KEEPER
+from rag_pipelines.documents.slides import of_slides
+from rag_pipelines.documents.spanned import with_spans
+from rag_pipelines.documents.titles import title_of
 from rag_pipelines.documents.unstructured_setup import prepare
 
 if TYPE_CHECKING:
     from unstructured.documents.elements import Element
 
+_HTML = "html:partition_html"
 _PARTITIONS = {
     file_types.DOCX: "docx:partition_docx",
     file_types.PPTX: "pptx:partition_pptx",
     file_types.XLSX: "xlsx:partition_xlsx",
-    file_types.ODT: "odt:partition_odt",
-    file_types.EPUB: "epub:partition_epub",
-    file_types.RTF: "rtf:partition_rtf",
-    file_types.HTML: "html:partition_html",
+    file_types.ODT: "docx:partition_docx",
+    file_types.EPUB: _HTML,
+    file_types.RTF: _HTML,
+    file_types.HTML: _HTML,
     file_types.MARKDOWN: "md:partition_md",
     file_types.EMAIL: "email:partition_email",
     file_types.MSG: "msg:partition_msg",
     file_types.CSV: "csv:partition_csv",
-    file_types.TEXT: "text:partition_text",
 }
 _ARCHIVES = {
     file_types.DOCX,
@@ -49,7 +58,8 @@ _DAMAGED = (
     "BadZipFile", "PackageNotFoundError", "KeyError", "XMLSyntaxError", "ParserError",
     "InvalidFileException", "UnprocessableEntityError", "RuntimeError", "ValueError",
 )  # fmt: skip
-_HEAD = re.compile(rb"<title[^>]*>([^<]{1,300})</title>", re.IGNORECASE)
+_FORMULA = re.compile(r"\$\$[^$]+\$\$")
+_UNNAMED = re.compile(r"|(?:sheet|tabelle|feuil|hoja|foglio|planilha)\d*", re.IGNORECASE)
 
 
 def partition_office(path: Path, media_type: str) -> RawDocument:
@@ -57,15 +67,13 @@ def partition_office(path: Path, media_type: str) -> RawDocument:
 
     Raises `DocumentFailure`: type, encrypted, damaged, too large.
     """
-    if media_type not in _PARTITIONS:
+    if media_type not in file_types.READABLE:
         raise DocumentFailure(*_refusal(media_type))
     if media_type in _ARCHIVES:
         file_types.refuse_bomb(path.read_bytes())
     prepare()
     try:
-        elements = _partition(media_type)(
-            filename=str(path), languages=["auto"], **_SETTINGS.get(media_type, {})
-        )
+        elements = list(_read(path, media_type))
     except (DocumentFailure, MemoryError, OSError):
         raise
     except Exception as error:
@@ -73,7 +81,7 @@ def partition_office(path: Path, media_type: str) -> RawDocument:
             raise
         detail = str(error).replace(str(path), "the file")[:300]
         raise DocumentFailure("damaged", f"{type(error).__name__}: {detail}") from None
-    return {"title": _title(path, media_type), "elements": list(_raw(elements)), "scans": []}
+    return {"title": title_of(path, media_type), "elements": elements, "scans": []}
 
 
 def _refusal(media_type: str) -> tuple[str, str]:
@@ -82,6 +90,23 @@ def _refusal(media_type: str) -> tuple[str, str]:
     if media_type == "application/x-ole-storage":
         return "type", "an office format from before 2007; save it as docx, pptx or xlsx"
     return "type", f"{media_type} is none of the formats that are read"
+
+
+def _read(path: Path, media_type: str) -> Iterator[RawElement]:
+    if media_type == file_types.TEXT:
+        for element in elements_of_text(text_of_file(path)):
+            yield {"extractor": "text", **element}
+        yield {"kind": "PageBreak", "text": "", "page": None}
+        return
+    with TemporaryDirectory(prefix="rag-rewritten-") as folder:
+        copy = rewritten(path, media_type, Path(folder))
+        elements = _partition(media_type)(
+            filename=str(copy), languages=["auto"], **_SETTINGS.get(media_type, {})
+        )
+        if _PARTITIONS[media_type] == _HTML:
+            yield from with_spans(list(_raw(elements)), copy)
+            return
+    yield from _raw(of_slides(elements, path) if media_type == file_types.PPTX else elements)
 
 
 def _partition(media_type: str) -> Callable[..., "list[Element]"]:
@@ -113,45 +138,30 @@ def _one(element: "Element", page: int | None) -> RawElement:
     metadata = element.metadata
     raw: RawElement = {
         "kind": element.category,
-        "text": element.text or "",
+        "text": (element.text or "").replace(KEEPER, ""),
         "page": page,
         "depth": metadata.category_depth,
-        "html": metadata.text_as_html or "",
+        "html": _with_caption(
+            (metadata.text_as_html or "").replace(KEEPER, ""), metadata.page_name or ""
+        ),
         "extractor": "unstructured",
     }
-    if element.category == "Title" and raw["depth"] is None:
-        raw["depth"] = 0
+    if _FORMULA.fullmatch(raw["text"].strip()):
+        return {**raw, "kind": "Formula"}
+    if element.category == "Title" and not _is_told(element):
+        kind, text = kind_of(raw["text"])
+        return {**raw, "kind": kind, "text": text, "depth": None}
     return raw
 
 
-def _title(path: Path, media_type: str) -> str:
-    """What the file calls itself; empty where it does not."""
-    reader: dict[str, Callable[[Path], Any]] = {
-        file_types.DOCX: _core_title("docx:Document"),
-        file_types.PPTX: _core_title("pptx:Presentation"),
-        file_types.HTML: _html_title,
-        file_types.EMAIL: _subject,
-    }
-    read = reader.get(media_type)
-    return " ".join(str(read(path) or "").split())[:300] if read else ""
+def _is_told(title: "Element") -> bool:
+    """Whether the file says that it is a heading; else Unstructured guessed by the words."""
+    depth, on_slide = title.metadata.category_depth, title.metadata.filetype == file_types.PPTX
+    return depth is not None and (depth == 0 or not on_slide)
 
 
-def _core_title(opener: str) -> Callable[[Path], Any]:
-    def read(path: Path) -> Any:
-        module, _, name = opener.partition(":")
-        return getattr(import_module(module), name)(str(path)).core_properties.title
-
-    return read
-
-
-def _html_title(path: Path) -> str:
-    from html import unescape
-
-    found = _HEAD.search(path.read_bytes()[:200_000])
-    return unescape(found.group(1).decode("utf-8", "replace")) if found else ""
-
-
-def _subject(path: Path) -> str:
-    from email import message_from_bytes, policy
-
-    return str(message_from_bytes(path.read_bytes(), policy=policy.default)["subject"] or "")
+def _with_caption(html: str, sheet: str) -> str:
+    """The table with its sheet's name, where somebody gave one."""
+    if not html or _UNNAMED.fullmatch(sheet):
+        return html
+    return html.replace("<table>", f"<table><caption>{escape(sheet)}</caption>", 1)

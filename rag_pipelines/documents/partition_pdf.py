@@ -1,6 +1,6 @@
 """A PDF's elements through pdfium. Runs in the worker.
 
-Knows pages and the outline. Pages that hold only a picture are named, and read one at a time by
+Knows pages and the outline. Pages that are a picture are named, and read one at a time by
 `partition_scan`; Unstructured's own PDF partition reads three pages a second where this reads a
 hundred, and less of their text (FACTS.md).
 """
@@ -31,20 +31,24 @@ from rag_pipelines.documents.raw import RawDocument, RawElement
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfPage
 
-_FEW_LETTERS = 12
-"""Fewer than this and a picture over much of the page: the page is a scan."""
-_PICTURE = 0.3
+_FEW_LETTERS, _PICTURE = 12, 0.3
+"""Fewer than this and a picture over so much of the page: the page is a scan."""
+_STAMP, _WHOLE = 100, 0.6
+"""The same of a scan that a program has written a line on, as archives do on every page."""
 _UNREADABLE = 0.4
 """Share of letters without a meaning from which a page's text is of no use."""
 _OCR_SCALE = 150 / 72
 _MOST_BOOKMARKS = 5_000
+_NO_VIEW = View(0.0, 0.0, 0, 0.0, 0.0)
 
 
 @dataclass(slots=True)
 class _Page:
+    """`view` is how the page is shown, `read` the one in which its lines are told."""
+
     number: int
-    width: float
-    height: float
+    view: View
+    read: View
     lines: list[Line]
     scan: bool = False
     failure: DocumentFailure | None = None
@@ -54,10 +58,19 @@ class _Page:
     def place(self) -> RawElement:
         return {
             "page": self.number,
-            "page_width": round(self.width, 2),
-            "page_height": round(self.height, 2),
+            "page_width": round(self.read.width, 2),
+            "page_height": round(self.read.height, 2),
             "extractor": "pdfium",
         }
+
+    def shown(self, element: RawElement) -> RawElement:
+        """An element of the view that was read, where it stands on the page as it is shown."""
+        box, view = element.get("box"), self.view
+        size: RawElement = {
+            "page_width": round(view.width, 2),
+            "page_height": round(view.height, 2),
+        }
+        return {**element, **size, "box": view.box(self.read.bounds(box)) if box else None}
 
 
 def partition_pdf(path: Path, most_pages: int) -> RawDocument:
@@ -96,7 +109,7 @@ def partition_scan(path: Path, page: int) -> list[RawElement]:
         for told in picture_lines(picture)
     ]
     lines.sort(key=lambda line: (line.top, line.left))
-    read = _Page(page, view.width, view.height, lines)
+    read = _Page(page, view, view, lines)
     return [{**element, "extractor": "rapidocr"} for element in _elements([read], {})]
 
 
@@ -109,17 +122,19 @@ def _read(document: "PdfDocument", number: int) -> _Page:
     try:
         with page_of(document, number) as page:
             view = View.of(page)
-            lines = lines_of(page)
-            return _Page(number, view.width, view.height, lines, _is_scan(page, lines, view))
+            lines, read = lines_of(page, view)
+            scan = _is_scan(page, lines, view)
+            return _Page(number, view, read, lines, scan)
     except DocumentFailure as failure:
-        return _Page(number, 0.0, 0.0, [], failure=failure)
+        return _Page(number, _NO_VIEW, _NO_VIEW, [], failure=failure)
 
 
 def _is_scan(page: "PdfPage", lines: list[Line], view: View) -> bool:
     text = "".join(line.text for line in lines)
     if text and sum(map(_means_nothing, text)) > _UNREADABLE * len(text):
         return True
-    if sum(map(str.isalnum, text)) >= _FEW_LETTERS:
+    letters = sum(map(str.isalnum, text))
+    if letters >= _STAMP:
         return False
     from pypdfium2 import raw
 
@@ -129,7 +144,8 @@ def _is_scan(page: "PdfPage", lines: list[Line], view: View) -> bool:
         area += max(0.0, right - left) * max(0.0, top - bottom)
         if number > 1000:
             break
-    return area >= _PICTURE * view.width * view.height
+    share = area / (view.width * view.height)
+    return share >= (_PICTURE if letters < _FEW_LETTERS else _WHOLE)
 
 
 def _means_nothing(letter: str) -> bool:
@@ -155,15 +171,16 @@ def _key(text: str) -> str:
 
 def _elements(pages: list[_Page], outline: dict[tuple[int, str], int]) -> list[RawElement]:
     everything = [line for page in pages for line in page.lines]
-    body, words = Body.of(everything), words_of(everything)
+    body, words = Body.of(everything), words_of(line.text for line in everything)
     for page in pages:
         page.blocks = blocks_of(page.lines)
     headings = dict(_headings(pages, body, outline))
     elements: list[RawElement] = []
     for page in pages:
         on_page = {at: depth for (number, at), depth in headings.items() if number == page.number}
-        elements += elements_of_page(page.blocks, on_page, page.place, words)
-        ended: RawElement = {**page.place, "kind": "PageBreak", "text": ""}
+        found = elements_of_page(page.blocks, on_page, page.place, words)
+        elements += map(page.shown, found)
+        ended = page.shown({**page.place, "kind": "PageBreak", "text": ""})
         elements.append({**ended, "note": str(page.failure)} if page.failure else ended)
     return elements
 

@@ -6,6 +6,7 @@ order of reading; what the lines amount to is the business of `blocks`.
 # pypdfium2 ships no types.
 # pyright: basic, reportAttributeAccessIssue=false
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ _BREAKS = "\r\n"
 _BROKEN = "\x02\ufffe\u00ad"
 """What pdfium gives for a hyphen at a line's end, and the soft hyphen."""
 _UPRIGHT = 0.2
+_ASIDE = 0.6
+"""Share of a page's letters that are not upright from which it is read as if it were turned."""
+_SAMPLE = 200
 
 
 @dataclass(slots=True)
@@ -35,19 +39,44 @@ class _Letter:
     upright: bool
 
 
-def lines_of(page: "PdfPage") -> list[Line]:
-    """The page's lines in the order of the file; those without a letter are left out."""
+def lines_of(page: "PdfPage", view: View) -> tuple[list[Line], View]:
+    """The page's lines in the order of the file; those without a letter are left out.
+
+    Where most of them run up or down or stand on their heads, they are told as of a page that is
+    turned until they do not: the view is the one that they are told in.
+    """
+    lines, quarters = _read(page, view)
+    if _length([line for line in lines if not line.upright]) > _ASIDE * _length(lines):
+        page.set_rotation((view.rotation - 90 * quarters) % 360)
+        view = View.of(page)
+        lines, _ = _read(page, view)
+    return lines, view
+
+
+def _length(lines: list[Line]) -> int:
+    return sum(len(line.text) for line in lines)
+
+
+def _read(page: "PdfPage", view: View) -> tuple[list[Line], int]:
+    """The lines, and how often most letters are turned by 90 degrees, clockwise."""
     textpage = page.get_textpage()
     try:
-        return _rejoined(_lines(_letters(textpage, View.of(page))))
+        return _rejoined(_lines(_letters(textpage, view))), _quarters(textpage, view)
     finally:
         textpage.close()
 
 
-def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
-    """Every character that shows; spaces and line breaks with an empty box."""
-    import math
+def _quarters(textpage: Any, view: View) -> int:
+    from pypdfium2 import raw
 
+    count = min(textpage.count_chars(), _SAMPLE)
+    angles = (math.degrees(raw.FPDFText_GetCharAngle(textpage, at)) for at in range(count))
+    turns = Counter(round((angle + view.rotation) / 90) % 4 for angle in angles)
+    return turns.most_common(1)[0][0] if turns else 0
+
+
+def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
+    """Every character that shows on the page; spaces and line breaks with an empty box."""
     from pypdfium2 import raw
 
     rect = raw.FS_RECTF()
@@ -60,10 +89,13 @@ def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
             yield _Letter(text or " ", [], 0, True)
             continue
         raw.FPDFText_GetLooseCharBox(textpage, at, rect)
+        box = view.box((rect.left, rect.bottom, rect.right, rect.top))
+        if not view.shows(box):
+            continue
         angle = (raw.FPDFText_GetCharAngle(textpage, at) + turned) % (2 * math.pi)
         yield _Letter(
             "\x02" if raw.FPDFText_IsHyphen(textpage, at) == 1 else text,
-            view.box((rect.left, rect.bottom, rect.right, rect.top)),
+            box,
             raw.FPDFText_GetFontWeight(textpage, at),
             min(angle, 2 * math.pi - angle) < _UPRIGHT,
         )

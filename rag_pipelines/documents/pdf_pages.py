@@ -83,6 +83,27 @@ class View:
         edges = [min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)]
         return [round(edge, 2) for edge in edges]
 
+    def bounds(self, box: Sequence[float]) -> list[float]:
+        """Two corners of a box of the page shown, as pdfium has them."""
+        return [*self._back(*box[:2]), *self._back(*box[2:])]
+
+    def shows(self, box: Sequence[float]) -> bool:
+        """Whether the middle of a box lies on the page; printers' marks lie beside it."""
+        left, top, right, bottom = box
+        return 0 <= left + right <= 2 * self.width and 0 <= top + bottom <= 2 * self.height
+
+    def _back(self, x: float, y: float) -> tuple[float, float]:
+        match self.rotation:
+            case 90:
+                across, up = y, x
+            case 180:
+                across, up = self.width - x, y
+            case 270:
+                across, up = self.height - y, self.width - x
+            case _:
+                across, up = x, self.height - y
+        return across + self.left, up + self.bottom
+
     def _point(self, x: float, y: float) -> tuple[float, float]:
         across, up = x - self.left, y - self.bottom
         match self.rotation:

@@ -24,7 +24,7 @@ _LARGEST_SCALE = 4.0
 _FILL = (255, 214, 0, 70)
 _EDGE = (214, 120, 0, 255)
 _MARGIN = 3.0
-_THUMBNAIL = 160
+_THUMBNAIL = 240
 _MOST_PIXELS = 40_000_000
 _TASK = "rag_pipelines.documents.rendering:page_png"
 
@@ -85,11 +85,6 @@ def thumbnail(png: bytes, side: int = _THUMBNAIL) -> bytes:
             return png_of(small)
     except (OSError, SyntaxError, ValueError) as error:
         raise DocumentFailure("damaged", f"the picture cannot be read ({error})") from None
-
-
-def data_uri(png: bytes) -> str:
-    """A PNG as an address that holds it, for Markdown and HTML."""
-    return f"data:image/png;base64,{b64encode(png).decode()}"
 
 
 def _pixels(box: Sequence[float], scale: float) -> tuple[float, float, float, float]:

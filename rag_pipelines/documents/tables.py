@@ -22,12 +22,12 @@ from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.records import DocumentTable, Element, Progress, no_progress
 from rag_pipelines.storage.blobs import Blobs
 
-VERSION = "1"
+VERSION = "2"
 """Moves when the same file would give other tables: those of another version are stale."""
 
 _TASK = "rag_pipelines.documents.tables_pdf:read_tables_of"
 _NONE = "none"
-_LOCAL = frozenset({"ruled", "aligned", _NONE})
+_LOCAL = frozenset({"ruled", "open", "worded", "aligned", _NONE})
 _STAGE = "tables"
 
 

@@ -10,6 +10,7 @@ from rag_pipelines.documents.tables_captions import is_numbered
 from rag_pipelines.documents.tables_divided import inside
 from rag_pipelines.documents.tables_grid import Grid, cut, pruned
 from rag_pipelines.documents.tables_lines import grid_of_lines, segments_of
+from rag_pipelines.documents.tables_numbers import is_figure
 from rag_pipelines.documents.tables_page import Box, PageContent, Word
 from rag_pipelines.documents.tables_text import lines_of, text_of
 
@@ -18,11 +19,48 @@ _APART = 1.9
 """Heights of a line within which the one above still belongs to the heading."""
 _HIGHEST = 5
 _WIDE = 0.75
+_FAR = 3.5
+"""Heights of a line beyond which the next row of figures is another table's."""
+_LABEL = 8
+"""Words beyond which a text alone in its line is no label."""
+_FEWEST = 4
 
 
 def aligned_tables(page: PageContent) -> list[tuple[Box, Grid]]:
-    """Boxes and grids of text in columns, headings included."""
-    return [_read(box, pruned(grid), page) for box, grid in page.aligned]
+    """Boxes and grids of text in columns, headings included.
+
+    Besides those that liteparse sees, rows of figures that it takes for text.
+    """
+    found = [_read(box, pruned(grid), page) for box, grid in page.aligned]
+    for box in _rows_of_figures(page.words):
+        if any(box[1] < other[3] and other[1] < box[3] for other, _ in found):
+            continue
+        if grid := grid_of_lines(inside(page.words, box)):
+            found.append(_read(box, grid, page))
+    return found
+
+
+def _rows_of_figures(words: Sequence[Word]) -> list[Box]:
+    """Boxes of lines below each other with two figures or more beside their labels."""
+    groups: list[list[list[Word]]] = [[]]
+    for line in lines_of(words):
+        segments = segments_of(line)
+        height = max(word.height for word in line)
+        far = bool(groups[-1]) and line[0].y - groups[-1][-1][0].y > _FAR * height
+        if far or (len(segments) == 1 and len(line) > _LABEL):
+            groups.append([])
+        if len(segments) > 2 and _is_row(segments):
+            groups[-1].append(line)
+    rows = [group for group in groups if len(group) >= _FEWEST]
+    return [
+        (
+            min(line[0].left for line in group) - 1,
+            min(word.top for word in group[0]) - 0.5,
+            max(line[-1].right for line in group) + 1,
+            max(word.bottom for word in group[-1]) + 0.5,
+        )
+        for group in rows
+    ]
 
 
 def _read(box: Box, grid: Grid, page: PageContent) -> tuple[Box, Grid]:
@@ -33,6 +71,12 @@ def _read(box: Box, grid: Grid, page: PageContent) -> tuple[Box, Grid]:
     if again is None or again.width != grid.width:
         return box, grid
     return (box[0], wider[1], box[2], box[3]), again
+
+
+def _is_row(segments: Sequence[Sequence[Word]]) -> bool:
+    """A label in letters, and nothing but figures beside it."""
+    label, *beside = map(text_of, segments)
+    return not is_figure(label) and all(map(is_figure, beside))
 
 
 def _without_caption(box: Box, grid: Grid, words: Sequence[Word]) -> tuple[Box, Grid]:

@@ -75,10 +75,10 @@ def _at_gaps(boxes: Sequence[Box], words: Sequence[Word]) -> list[Box]:
     return found
 
 
-def column_gaps(rows: Sequence[Sequence[Word]]) -> list[float]:
-    """Middles of the gaps that no row writes over."""
+def column_gaps(rows: Sequence[Sequence[Word]], gap: float = _GAP) -> list[float]:
+    """Middles of the gaps, of `gap` heights at least, that no row writes over."""
     words = [word for row in rows for word in row]
-    least = _GAP * median(word.height for word in words)
+    least = gap * median(word.height for word in words)
     gaps: list[float] = []
     end = min(word.right for word in words)
     for word in sorted(words, key=lambda word: word.left):

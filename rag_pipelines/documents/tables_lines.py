@@ -4,23 +4,35 @@ The rows of figures tell where the columns are; headings above them may span col
 know where on a page a table is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from statistics import median
 
 from rag_pipelines.documents.tables_divided import column_gaps
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
-from rag_pipelines.documents.tables_numbers import is_figure
+from rag_pipelines.documents.tables_numbers import (
+    are_two_figures,
+    is_figure,
+    may_be_one_figure,
+)
 from rag_pipelines.documents.tables_page import Word
 from rag_pipelines.documents.tables_rules import Rule
 from rag_pipelines.documents.tables_text import lines_of, text_of
 
 _GAP = 0.8
 """A gap between two cells is at least this share of the words' height."""
+_SPACE = 0.35
+"""… and between two figures, which are no sentence, at least this one."""
+_SPACED = 0.5
+"""… or this one, where a space might part thousands."""
+_CURRENCIES = frozenset("$€£¥")
 _UNDER = 9.0
 """Points from the middle of a heading's text to the line that underlines it."""
 
+_OVERLAPS = 0.75
+"""Heights of a line within which the middles of two lie that overlap."""
+_BANDED = 0.8
 _TIGHT = 0.8
 """Share of the distance between rows below which a line goes on with the one above."""
 
@@ -33,6 +45,7 @@ class _Row:
 
     texts: list[tuple[int, int, str]]
     y: float
+    height: float = 0.0
 
     @property
     def spans(self) -> bool:
@@ -46,13 +59,35 @@ class _Row:
 
 
 def segments_of(line: Sequence[Word]) -> list[Segment]:
-    """A line's words, parted where a gap is wider than a space."""
+    """A line's words, parted where a gap is wider than a space, or between two figures.
+
+    A sign of a currency stays with the figure that it is set apart from.
+    """
     found: list[Segment] = [[line[0]]]
     for before, word in pairwise(line):
-        if word.left - before.right >= _GAP * min(before.height, word.height):
+        if _apart(before, word):
             found.append([])
         found[-1].append(word)
     return found
+
+
+def _apart(before: Word, word: Word) -> bool:
+    gap = (word.left - before.right) / min(before.height, word.height)
+    if before.text in _CURRENCIES and is_figure(word.text):
+        return False
+    least = _SPACED if may_be_one_figure(before.text, word.text) else _SPACE
+    return gap >= _GAP or (gap >= least and are_two_figures(before.text, word.text))
+
+
+def _box(segment: Segment) -> Word:
+    """A segment as one word, so that its inner gaps part nothing."""
+    return Word(
+        text_of(segment),
+        min(word.left for word in segment),
+        min(word.top for word in segment),
+        max(word.right for word in segment),
+        max(word.bottom for word in segment),
+    )
 
 
 def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | None:
@@ -64,8 +99,11 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
     figures = [number for number, line in enumerate(lines) if _holds_figures(line)]
     if len(figures) < 2:
         return None
+    boxes = [[_box(segment) for segment in lines[number]] for number in figures]
+    gaps = column_gaps(boxes, _SPACE)
+    if len(boxes) > 3 and len(fewer := column_gaps(boxes[1:], _SPACE)) > len(gaps):
+        figures, gaps = figures[1:], fewer  # the first is a heading of years or the like
     body = [lines[number] for number in figures]
-    gaps = column_gaps([[word for segment in line for word in segment] for line in body])
     if not gaps:
         return None
     columns = _Columns(gaps, body)
@@ -74,7 +112,8 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
     while end > 1 and above[end - 1].label:
         end -= 1
     head = _stacked(above[:end], rules)
-    rows = _unwrapped([columns.row(line) for line in lines[end:]])
+    below = [columns.row(line) for line in lines[end:]]
+    rows = _banded(below, rules) or _unwrapped(below)
     cells = [
         Cell(number, first, text, 1, last - first + 1)
         for number, row in enumerate([*head, *rows])
@@ -109,17 +148,28 @@ class _Columns:
         for segment in line:
             place = self._at(segment[0].x), self._at(segment[-1].x)
             texts.setdefault(place, []).extend(segment)
-        return _Row([(*p, text_of(words)) for p, words in texts.items()], line[0][0].y)
+        first = line[0][0]
+        return _Row([(*p, text_of(words)) for p, words in texts.items()], first.y, first.height)
 
     def heading(self, line: Sequence[Segment], rules: Sequence[Rule]) -> _Row:
         """Each segment over the columns that it is underlined for, or is centred above."""
         texts: list[tuple[int, int, str]] = []
-        for segment in line:
+        for segment in chain.from_iterable(map(self._parted, line)):
             first, last = self._below(segment, rules)
             if texts and first <= texts[-1][1]:
                 first = last = max(texts[-1][1] + 1, self._at(_middle(segment)))
             texts.append((first, max(first, last), text_of(segment)))
         return _Row([text for text in texts if text[0] <= len(self._gaps)], line[0][0].y)
+
+    def _parted(self, segment: Segment) -> Iterator[Segment]:
+        """Headings that stand closely, parted above the gap between their columns."""
+        start = 0
+        for number, (before, word) in enumerate(pairwise(segment), 1):
+            wide = word.left - before.right >= _SPACED * min(before.height, word.height)
+            if wide and any(before.right < gap < word.left for gap in self._gaps):
+                yield segment[start:number]
+                start = number
+        yield segment[start:]
 
     def _below(self, segment: Segment, rules: Sequence[Rule]) -> tuple[int, int]:
         left, right = segment[0].left, segment[-1].right
@@ -140,9 +190,11 @@ class _Columns:
         ]
         if covered:
             return min(covered), max(covered)
-        beside = self._at(min(self._gaps, key=lambda gap: abs(gap - middle)))
-        at = self._at(middle)
-        return (beside - 1, beside) if beside > 1 else (at, at)
+        nearest = min(self._gaps, key=lambda gap: abs(gap - middle))
+        beside, at = self._at(nearest), self._at(middle)
+        start, end = self._reach.get(at, (middle, middle))
+        over = max(start - middle, middle - end) < abs(nearest - middle)
+        return (at, at) if over or beside == 1 else (beside - 1, beside)
 
 
 def _middle(segment: Segment) -> float:
@@ -175,9 +227,31 @@ def _unwrapped(rows: Sequence[_Row]) -> list[_Row]:
         upper = found[-1] if found else None
         if upper and (
             (upper.label and _goes_on(row.texts[0]))
+            or _is_beside(upper, row)
             or _is_rest(row, row.y - upper.y < _TIGHT * pitch)
         ):
             found[-1] = _together(upper, row)
+        else:
+            found.append(row)
+    return found
+
+
+def _is_beside(upper: _Row, lower: _Row) -> bool:
+    """Whether a wrapped label and the figures in its middle lie at heights that overlap."""
+    near = lower.y - upper.y < _OVERLAPS * min(upper.height, lower.height)
+    return near and (bool(upper.label) != bool(lower.label))
+
+
+def _banded(rows: Sequence[_Row], rules: Sequence[Rule]) -> list[_Row]:
+    """The rows between lines drawn across, where such lines part nearly all rows of figures."""
+    figures = [row for row in rows if any(is_figure(text) for first, _, text in row.texts if first)]
+    parted = sum(_parted(upper, lower, rules) for upper, lower in pairwise(figures))
+    if len(figures) < 3 or parted < _BANDED * (len(figures) - 1):
+        return []
+    found: list[_Row] = []
+    for row in rows:
+        if found and not _parted(found[-1], row, rules) and not (row.spans or found[-1].spans):
+            found[-1] = _together(found[-1], row)
         else:
             found.append(row)
     return found
@@ -199,4 +273,4 @@ def _together(upper: _Row, lower: _Row) -> _Row:
     for first, last, text in [*upper.texts, *lower.texts]:
         _, end, before = texts.get(first, (first, last, ""))
         texts[first] = first, min(end, last), f"{before} {text}".strip()
-    return _Row(list(texts.values()), lower.y)
+    return _Row(list(texts.values()), lower.y, lower.height)

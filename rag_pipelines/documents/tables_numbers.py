@@ -3,11 +3,20 @@
 import re
 
 _MINUS = "-\u2212\u2013"
-_MISSING = frozenset({*_MINUS, "--", ".", "..", "...", ":", "*", "n/a", "N/A", "n.a.", "na", "x"})
+_MISSING = frozenset(
+    {*_MINUS, "\u2014", "--", "---", ".", "..", "...", ":", "*"}
+    | {"n/a", "N/A", "n.a.", "na", "NA", "x"}
+)
 _FIGURE = re.compile(
-    rf"(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
+    rf"\(?(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
 )
+
+_NOTED = re.compile(r"\([A-Z]{1,3}\)")
+"""Letters that stand for a missing figure and are told in a note."""
+_BEGINNING = re.compile(r"[^\d.,]*\d{1,3}")
+_GROUP = re.compile(r"\d{3}(?!\d)(?![.,]\d{3}(?!\d))")
+"""How the digits go on where thousands are apart by spaces."""
 
 
 def number_of(text: str) -> float | None:
@@ -21,7 +30,25 @@ def number_of(text: str) -> float | None:
 
 def is_figure(text: str) -> bool:
     """A figure, or one of the signs that stand for a missing one."""
-    return text in _MISSING or number_of(text) is not None
+    return text in _MISSING or bool(_NOTED.fullmatch(text)) or number_of(text) is not None
+
+
+def are_two_figures(left: str, right: str) -> bool:
+    """Whether neighbouring words are figures of their own.
+
+    Words with letters may be a label's, such as `Q2 2006`, and a comma lists what follows it.
+    """
+    return _stands_alone(left) and _stands_alone(right) and left[-1] not in ",;"
+
+
+def may_be_one_figure(left: str, right: str) -> bool:
+    """Whether the words may be groups of one figure's digits, as in `12 345`."""
+    return bool(_BEGINNING.fullmatch(left) and _GROUP.match(right))
+
+
+def _stands_alone(text: str) -> bool:
+    lettered = text[0].isalpha() or text[-1].isalpha()
+    return text in _MISSING or (is_figure(text) and not lettered)
 
 
 def unit_of(text: str) -> str:

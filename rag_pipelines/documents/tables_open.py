@@ -14,24 +14,29 @@ from rag_pipelines.documents.tables_lines import grid_of_lines, segments_of
 from rag_pipelines.documents.tables_page import Box, PageContent, Word
 from rag_pipelines.documents.tables_rules import Rule, frames
 from rag_pipelines.documents.tables_text import lines_of, text_of
+from rag_pipelines.documents.tables_worded import grid_of_words
 
 _SAME = 6.0
 """Points by which the ends of a table's rules may differ."""
 _SHORTEST = 100.0
+_LONG = 0.6
+"""Share of the rules' length beyond which a text alone in its line is prose, not a label."""
 
 
-def open_tables(page: PageContent) -> list[tuple[Box, Grid]]:
-    """Boxes and grids of what stands between rules of the same length, where that is figures."""
+def open_tables(page: PageContent) -> list[tuple[str, Box, Grid]]:
+    """Tables between rules of the same length: `open` those of figures, `worded` those of words."""
     closed = [frame.box for frame in frames(page.rules)]
     alone = [rule for rule in page.rules.across if not _within(rule, closed)]
-    found: list[tuple[Box, Grid]] = []
+    found: list[tuple[str, Box, Grid]] = []
     for rules in _groups(alone, page.words):
         left, right = min(r.start for r in rules), max(r.end for r in rules)
         box = (left - _SAME, rules[0].at, right + _SAME, rules[-1].at)
         drawn = [rule for rule in alone if box[1] <= rule.at <= box[3]]
-        grid = grid_of_lines(inside(page.words, box), drawn)
-        if grid is not None:
-            found.append((box, grid))
+        own = inside(page.words, box)
+        if grid := grid_of_lines(own, drawn):
+            found.append(("open", box, grid))
+        elif grid := grid_of_words(own, rules):
+            found.append(("worded", box, grid))
     return found
 
 
@@ -74,5 +79,8 @@ def _tabular(upper: Rule, lower: Rule, words: Sequence[Word]) -> bool:
         return lower.at - upper.at <= 2 * _SAME
     if any(is_numbered(text_of(line)) for line in lines):
         return False
-    parted = sum(len(segments_of(line)) > 1 for line in lines)
-    return parted * 2 >= len(lines)
+    alone = [line for line in lines if len(segments_of(line)) == 1]
+    long = sum(line[-1].right - line[0].left > _LONG * upper.length for line in alone)
+    if len(alone) == len(lines):
+        return len(lines) == 1 and not long
+    return long * 2 <= len(lines)

@@ -13,6 +13,7 @@ from rag_pipelines.documents.tables_evidence import is_aligned_table, is_ruled_t
 from rag_pipelines.documents.tables_grid import Cell, Grid
 from rag_pipelines.documents.tables_headers import header_rows
 from rag_pipelines.documents.tables_joining import Found, joined
+from rag_pipelines.documents.tables_leaders import without_leaders
 from rag_pipelines.documents.tables_open import open_tables
 from rag_pipelines.documents.tables_page import Box, PageContent, Word, read_pages
 from rag_pipelines.documents.tables_ruled import ruled_tables
@@ -46,6 +47,7 @@ def part_of(told: dict[str, Any]) -> Part:
 
 def parts_of(page: PageContent) -> Iterator[Part]:
     """The tables of a page, from its top."""
+    page = replace(page, words=without_leaders(page.words))
     tables = tables_on(page)
     for table in tables:
         others = [other.box for other in tables if other is not table]
@@ -66,8 +68,8 @@ def tables_on(page: PageContent) -> list[Found]:
     ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
     drawn = [table.box for table in ruled]
     ruled += [
-        Found("open", page.number, box, grid)
-        for box, grid in open_tables(page)
+        Found(engine, page.number, box, grid)
+        for engine, box, grid in open_tables(page)
         if not any(_overlap(box, other) for other in drawn)
     ]
     aligned = [Found("aligned", page.number, box, grid) for box, grid in aligned_tables(page)]
@@ -80,7 +82,7 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _speaks_for(table: Found, words: Sequence[Word]) -> bool:
-    if table.engine == "ruled":
+    if table.engine in ("ruled", "worded"):
         return is_ruled_table(table.grid)
     return is_aligned_table(table.grid, numbered=is_numbered(caption_of(table.box, words)))
 

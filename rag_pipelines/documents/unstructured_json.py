@@ -10,7 +10,7 @@ from typing import Any
 
 from rag_pipelines.records import DocumentFile, Element
 
-_ORIGIN = {"rapidocr": "ocr", "tesseract": "ocr", "llama_parse": "llama_parse"}
+_ORIGIN = {"rapidocr": "ocr"}
 
 
 def unstructured_dicts(file: DocumentFile, elements: Sequence[Element]) -> Iterator[dict[str, Any]]:

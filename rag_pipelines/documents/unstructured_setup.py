@@ -20,6 +20,6 @@ def prepare() -> None:
     if not hasattr(tokenize, HOOK):
         raise ImportError(
             f"unstructured.nlp.tokenize has no {HOOK}: see "
-            "rag_pipelines_tests/documents/test_unstructured_setup.py for what to do"
+            "rag_pipelines_tests/documents/test_unstructured.py for what to do"
         )
     setattr(tokenize, HOOK, SPACY_MODEL)

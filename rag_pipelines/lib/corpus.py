@@ -46,11 +46,11 @@ def previous_vectors(
 
 
 def known_entities(
-    instance: dg.DagsterInstance, tables: Tables, source: str, model: str
+    instance: dg.DagsterInstance, tables: Tables, source: str, found_by: str
 ) -> dict[str, list[str]]:
-    """Entities by chunk id of the source's last good version, where this model found them."""
+    """Entities by chunk id of the source's last good version, where the same found them."""
     good = last_good(instance, CHUNKS, source)
-    if good is None or good.metadata.get(ENTITY_MODEL) != model:
+    if good is None or good.metadata.get(ENTITY_MODEL) != found_by:
         return {}
     chunks = from_table(tables.read(CHUNKS, source, good.version), Chunk)
     return {chunk.id: chunk.entities for chunk in chunks}

@@ -6,6 +6,7 @@ Pictures are small, and as few as tell something: Dagster keeps them in its even
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from pathlib import PurePosixPath
 from typing import Any
 
 import dagster as dg
@@ -55,6 +56,20 @@ def of_elements(
         "languages": counts(Counter(e.language for e in said if e.language)),
         "notes": counts(Counter(element.note for element in said if element.note)),
         "what_became_of_files": sample(rows, most=50),
+        "sample": sample(_told([_read(element) for element in said if element.text])),
+    }
+
+
+def _where(found: Element | Figure) -> str:
+    name = PurePosixPath(found.url).name
+    return f"{name}, page {found.page}" if found.page else name
+
+
+def _read(element: Element) -> dict[str, Any]:
+    return {
+        "where": _where(element),
+        "type": element.kind,
+        "text": element.text,
     }
 
 
@@ -100,7 +115,7 @@ def of_figures(figures: Sequence[Figure], captioner: str | None, blobs: Blobs) -
     shown = [figure for figure in figures if figure.image]
     rows = [
         {
-            "figure": f"{f.url}, page {f.page}",
+            "where": _where(f),
             "caption": f.caption,
             "text in it": f.text,
             "OCR": f.ocr,
@@ -117,19 +132,20 @@ def of_figures(figures: Sequence[Figure], captioner: str | None, blobs: Blobs) -
         "described": sum(bool(figure.description) for figure in shown),
         "failed": sum(bool(figure.problem) for figure in figures),
         "problems": counts(Counter(figure.problem for figure in figures if figure.problem)),
-        "sample": sample([{k: row.get(k, "") for k in _keys(rows)} for row in rows]),
+        "sample": sample(_told(rows)),
         PICTURES: pictures(_small(shown, blobs)),
     }
 
 
-def _keys(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(key for row in rows for key in row))
+def _told(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows under the names that any of them has something to say to: empty columns take room."""
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if value)
+    return [{name: row.get(name, "") for name in names} for row in rows]
 
 
 def _small(figures: Sequence[Figure], blobs: Blobs) -> Iterator[tuple[str, bytes]]:
     for figure in islice(figures, _SHOWN):
-        label = figure.caption or f"{figure.url}, page {figure.page}"
-        yield label, thumbnail(blobs.get(figure.image))
+        yield figure.caption or _where(figure), thumbnail(blobs.get(figure.image))
 
 
 def page_thumbnails(

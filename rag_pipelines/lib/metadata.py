@@ -61,9 +61,9 @@ def histogram(values: Sequence[float], label: str, limit: float | None = None) -
 
 
 def pictures(shown: Iterable[tuple[str, bytes]]) -> dg.MetadataValue[Any]:
-    """Labelled PNGs as pictures in Markdown."""
+    """PNGs as pictures in Markdown, each below its label."""
     lines = [
-        f"![{_cell(label)}](data:image/png;base64,{base64.b64encode(png).decode()})"
+        f"{_cell(label)}\n\n![](data:image/png;base64,{base64.b64encode(png).decode()})"
         for label, png in shown
     ]
     return dg.MetadataValue.md("\n\n".join(lines) or "*none*")

@@ -254,7 +254,9 @@ def test_a_reload_is_accepted_and_followed(releases: Releases, echo: Echo):
 
 def test_while_draining_the_service_is_not_ready_and_still_answers(shelf: Releases, echo: Echo):
     draining = Event()
-    with serving(LiveRelease(shelf, TopicEmbedder(), lambda name: echo), draining) as client:
+    with serving(
+        LiveRelease(shelf, TopicEmbedder(), lambda name: echo), draining=draining
+    ) as client:
         until(lambda: ready(client, 2))
         draining.set()
         response = client.get("/readyz")

@@ -333,3 +333,31 @@ def test_a_page_of_headings_alone_is_cut_once():
     )
     pieces = [(chunk.page, chunk.text) for chunk in cut(elements)]
     assert pieces == [(1, SENTENCE), (3, "## Part two\n\nThree.")]
+
+
+RAIN = "The dam holds the rain of the valley and the rain fills the valley behind the dam."
+SONG = "Violins and singers practise a song, then singers repeat it and violins follow."
+
+
+def test_each_strategy_cuts_documents_where_it_says():
+    """At headings; at the ends of pages; where the subject changes."""
+    elements = written(
+        ("NarrativeText", RAIN),
+        ("NarrativeText", RAIN),
+        ("NarrativeText", SONG),
+        ("NarrativeText", SONG),
+        ("Title", "Song", {"depth": 0}),
+        ("NarrativeText", SONG),
+    )
+
+    def texts(strategy: str, limit: int) -> list[str]:
+        chunks = chunk_documents(elements, [], [], splitter(limit, strategy))
+        return [chunk.text for chunk in chunks]
+
+    assert len(texts("by_page", 200)) == 1
+    before, after = texts("by_title", 80)
+    assert (before, after) == ("\n\n".join([RAIN, RAIN, SONG, SONG]), SONG)
+    rain, *songs = texts("by_similarity", 200)
+    assert rain == f"{RAIN}\n\n{RAIN}"
+    assert songs
+    assert all("rain" not in song for song in songs)

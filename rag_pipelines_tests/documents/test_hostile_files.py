@@ -4,7 +4,7 @@ import io
 import random
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import docx
@@ -94,7 +94,7 @@ def blobs(tmp_path: Path) -> Blobs:
 
 
 @pytest.fixture
-def read(tmp_path: Path, blobs: Blobs) -> Iterator[Callable[..., ReadDocuments]]:
+def read(tmp_path: Path, blobs: Blobs) -> Callable[..., ReadDocuments]:
     """Reads files by name, and one good file after them."""
 
     def read_all(**files: bytes) -> ReadDocuments:
@@ -106,7 +106,7 @@ def read(tmp_path: Path, blobs: Blobs) -> Iterator[Callable[..., ReadDocuments]]
             kept.append(file_at("reports", f"file:{path.name}", path, 200_000_000, blobs))
         return read_elements(kept, blobs, settings=LIMITS)
 
-    yield read_all
+    return read_all
 
 
 def reasons(found: ReadDocuments) -> list[str]:

@@ -101,6 +101,17 @@ def test_an_unchanged_document_is_taken_over_and_moves_with_its_url(blobs: Blobs
         read_tables(elements, gone, [replace(first[0], id="of another version")])
 
 
+def test_a_table_without_a_frame_is_taken_over_too(blobs: Blobs, tmp_path: Path):
+    sheet = Sheet()
+    for y in (100, 116, 180):
+        sheet.line(72, y, 400, y)
+    sheet.columns([72, 240, 330], 112, [HEADING, *ROWS])
+    elements = document(blobs, write_pdf(tmp_path / "open.pdf", sheet))
+    first = read_tables(elements, blobs)
+    assert [table.engine for table in first] == ["open"]
+    assert read_tables(elements, Blobs(str(tmp_path / "empty")), first) == first
+
+
 def test_a_document_without_tables_is_known_and_a_broken_one_says_why(blobs: Blobs, tmp_path: Path):
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 and no more")
     broken = document(blobs, tmp_path / "broken.pdf")

@@ -64,6 +64,17 @@ def test_a_question_is_answered_from_the_page_that_alone_says_it(
         assert first["image_url"]
 
 
+def test_a_passage_that_an_answer_cites_more_than_once_is_printed_once(papers: Installation):
+    (question,) = (question for question, kind in KINDS.items() if kind == "table")
+    cited = papers.rag("ask", question)["citations"]
+    assert len(cited) > len({citation["chunk_id"] for citation in cited}) == 1
+    printed = papers.run("ask", question).stdout
+    numbers = " ".join(f"[{citation['n']}]" for citation in cited)
+    assert f"\n{numbers} {cited[0]['title']}" in printed
+    assert printed.count(f"    {cited[0]['url']} · page 1\n") == 1
+    assert printed.count("│ Mill Pond ") == 1
+
+
 def test_files_that_did_not_change_cost_nothing(papers: Installation):
     again = papers.rag("ingest", "--all")
     assert not again["published"]
@@ -74,7 +85,8 @@ def test_why_a_file_is_in_the_corpus(papers: Installation):
     (known,) = papers.rag("why", "file:documents/field-trial-2025.pdf")["sources"]
     assert (known["document"]["pages"], known["document"]["problem"]) == (5, "")
     assert known["run_id"]
-    assert papers.rag("why", "file:documents/other.pdf")["sources"] == []
+    unknown = papers.run("why", "file:documents/other.pdf").stdout
+    assert "file:documents/other.pdf: no file of that path" in unknown
 
 
 def test_files_that_break_are_forgotten_or_vanish_are_told_and_stop_no_other(

@@ -11,6 +11,7 @@ from rag_pipelines.corpus.scrape import Scrape
 from rag_pipelines.corpus.sources import scrape_source
 from rag_pipelines.documents.chunking import chunk_documents
 from rag_pipelines.documents.enrichment import with_entities
+from rag_pipelines.documents.entities import VERSION as ENTITIES
 from rag_pipelines.lib.corpus import ENTITY_MODEL, known_entities
 from rag_pipelines.lib.io_manager import data_version
 from rag_pipelines.lib.metadata import columns, counts, histogram, sample
@@ -61,7 +62,7 @@ def scraped_pages(
     group_name="corpus",
     owners=["team:corpus"],
     kinds={"python"},
-    code_version="2",
+    code_version="3",
     metadata={"dagster/column_schema": columns(Chunk)},
 )
 def chunks(
@@ -80,11 +81,13 @@ def chunks(
     if pdf_elements:
         cut += chunk_documents(pdf_elements, table_html, image_captions, splitter)
     progress("chunks", len(cut), len(cut))
-    if model := source.entity_model:
-        known = known_entities(context.instance, project.tables, context.partition_key, model)
+    model = source.entity_model
+    found_by = f"{model} {ENTITIES}" if model else "none"
+    if model:
+        known = known_entities(context.instance, project.tables, context.partition_key, found_by)
         cut, _ = with_entities(cut, model, known, progress)
     limit = min(source.chunking.max_tokens, embedder.max_tokens)
-    described = {"token_limit": limit, ENTITY_MODEL: model or "none"}
+    described = {"token_limit": limit, ENTITY_MODEL: found_by}
     return versioned(cut, _of_chunks(cut, limit) | described)
 
 

@@ -1,0 +1,18 @@
+"""What a person sees of long work on standard error."""
+
+import pytest
+
+from rag_pipelines.cli.output import progress_bars
+
+
+def test_a_stage_without_a_known_end_is_told_as_done_when_the_next_begins(
+    capsys: pytest.CaptureFixture[str],
+):
+    with progress_bars() as tell:
+        tell("crawl", 14, None)
+        tell("extract", 2, 3)
+        tell("verify", 1, None)
+    told = {line.split()[0]: line for line in capsys.readouterr().err.splitlines() if line}
+    assert "14/14" in told["crawl"]
+    assert "2/3" in told["extract"]
+    assert "1/1" in told["verify"]
