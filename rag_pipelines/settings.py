@@ -127,11 +127,11 @@ class Settings(BaseSettings):
     reranker: ModelName | None = Field(default=None, description="Reranker by name (not used yet).")
     history_url: Annotated[SecretStr, _with_scheme("sqlite", "mongodb", "mongodb+srv")] = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['home'] / 'history.db'}"),
-        description="Where conversations are kept: sqlite:///FILE or mongodb://… (not used yet).",
+        description="Where conversations are kept: sqlite:///FILE or mongodb://….",
     )
     history_ttl_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="Days until a conversation is deleted; unset, never (not used yet).",
+        description="Days that an unused conversation is kept; unset, for ever.",
     )
     history_failure: Literal["refuse", "degrade"] = Field(
         default="refuse",

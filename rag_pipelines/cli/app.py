@@ -7,6 +7,7 @@ from rag_pipelines.cli import (
     doctor_command,
     elements,
     evaluate,
+    feedback,
     ingest,
     keys,
     lineage,
@@ -38,3 +39,4 @@ app.command()(doctor_command.doctor)
 app.command()(elements.elements)
 app.command()(tables.tables)
 app.add_typer(keys.app, name="keys")
+app.add_typer(feedback.app, name="feedback")
