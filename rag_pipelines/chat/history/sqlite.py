@@ -43,7 +43,7 @@ READS: Final = {
     " WHERE turns.session_id = ? ORDER BY seq",
     "sessions": "SELECT * FROM sessions WHERE user_id = ? AND updated_at >= ? AND updated_at < ?"
     " ORDER BY updated_at DESC LIMIT ?",
-    "stored": "SELECT * FROM turns WHERE answer_id = ? AND role = ? AND session_id = ?",
+    "stored": "SELECT * FROM turns WHERE answer_id = ?",
     "answer": "SELECT turns.* FROM turns CROSS JOIN sessions USING (session_id)"
     " WHERE answer_id = ? AND user_id = ? AND updated_at >= ? ORDER BY role DESC",
     "feedback": "SELECT feedback.* FROM feedback JOIN sessions USING (session_id)"
@@ -175,11 +175,11 @@ class SqliteHistory:
             row = db.execute(READS["session"], (turn.session_id, "")).fetchone()
             if row and row["user_id"] != turn.user_id:
                 raise unknown_session(turn.session_id)
-            place = (turn.answer_id, turn.role, turn.session_id)
-            if stored := db.execute(READS["stored"], place).fetchone():
-                return _turn(turn.user_id, stored)
-            asked = (turn.answer_id, "user", turn.session_id)
-            if turn.role == "assistant" and not db.execute(READS["stored"], asked).fetchone():
+            rows = db.execute(READS["stored"], (turn.answer_id,)).fetchall()
+            said = {row["role"]: row for row in rows if row["session_id"] == turn.session_id}
+            if turn.role in said:
+                return _turn(turn.user_id, said[turn.role])
+            if len(said) < len(rows) or (turn.role == "assistant" and not said):
                 raise unknown_session(turn.session_id)
             return self._stored(db, turn, row["turns"] + 1 if row else 1)
 

@@ -1,11 +1,13 @@
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.history.stores import open_history
+from rag_pipelines_tests.chat.history.mongo_server import free_port, mongo_server
 
 Opener = Callable[..., ChatHistory]
 """Opens the test's store, again and again: `ttl_days` is the only choice."""
@@ -16,9 +18,20 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def mongo_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Where one server of this test run listens."""
+    port = free_port()
+    with mongo_server(tmp_path_factory.mktemp("mongo"), port):
+        yield port
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mongodb", marks=pytest.mark.mongo)])
 def history_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'kept' / 'history.db'}"
+    """A store of the test's own."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'kept' / 'history.db'}"
+    return f"mongodb://127.0.0.1:{request.getfixturevalue('mongo_port')}/{uuid4().hex}"
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ async def test_turns_come_back_as_they_were_stored(opened: Opener):
     assert [turn.seq for turn in turns] == [1, 2]
     assert turns[1] == replace(answer_to(asked), seq=2, created_at=told.created_at)
     assert (session.turns, session.title) == (2, "How many volts?")
-    assert session.created_at == asked.created_at < session.updated_at == told.created_at
+    assert session.created_at <= asked.created_at < session.updated_at == told.created_at
 
 
 async def test_turns_keep_their_order(history: ChatHistory):
@@ -142,6 +142,14 @@ async def test_an_answer_does_not_bring_a_deleted_session_back(history: ChatHist
     assert await history.sessions("ann") == []
 
 
+async def test_an_answer_id_belongs_to_one_session(history: ChatHistory):
+    await history.append(question("first", answer="a1"))
+    with pytest.raises(UnknownSession):
+        await history.append(question("second", "s2", answer="a1"))
+    with pytest.raises(UnknownSession):
+        await history.append(answer_to(question("second", "s2", answer="a1")))
+
+
 async def test_an_answer_is_found_with_its_question(history: ChatHistory):
     await exchange(history, "first")
     asked, told = await exchange(history, "second")
@@ -208,9 +216,12 @@ async def test_a_store_says_that_it_answers_and_answers_again_after_closing(hist
 
 
 async def test_many_sessions_are_kept_apart(history: ChatHistory):
-    for number in range(200):
+    async def talk(number: int) -> None:
         for turn in range(10):
             await exchange(history, f"{number}.{turn}", f"session-{number}", f"user-{number % 20}")
+
+    for first in range(0, 200, 20):
+        await asyncio.gather(*map(talk, range(first, first + 20)))
     assert len(await history.sessions("user-3")) == 10
     session, turns = await history.read("user-3", "session-103")
     assert [turn.seq for turn in turns] == list(range(1, 21))
