@@ -87,7 +87,9 @@ class DocumentFile:
     `document` is the SHA-256 of its bytes, in the blob store; `url` where it is: a crawled PDF's
     own URL, `file:` and a path relative to `sources.yaml` for a file on disk. `problem` says why
     it could not be read (empty where it could): `encrypted: …`, `damaged: …`, `too large: …`,
-    `timeout: …`, `memory: …`, `empty: …`, `type: …`. `parser` is `local` or `llama_parse`.
+    `timeout: …`, `memory: …`, `crashed: …`, `empty: …`, `type: …`, `error: …`. `final_for` is a
+    digest of the parser and the limits under which the `problem` stays what it is, empty where
+    another attempt may end otherwise. `parser` is `local` or `llama_parse`.
     """
 
     source: str
@@ -100,6 +102,7 @@ class DocumentFile:
     title: str = ""
     parser: str = "local"
     problem: str = ""
+    final_for: str = ""
     seconds: float = 0.0
 
 

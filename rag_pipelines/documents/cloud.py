@@ -97,7 +97,7 @@ def _parsed(
     ) as client:
         job = client.parsing.create(tier=cloud.tier, version="latest", upload_file=(name, data))
         status, told = job.status, job.error_message
-        while status not in ("COMPLETED", "FAILED", "CANCELLED"):
+        while status in ("PENDING", "RUNNING"):
             if clock() > deadline:
                 raise ModelError(f"llama_parse: not done after {cloud.job_timeout:g} s")
             time.sleep(cloud.poll_seconds)
@@ -118,7 +118,7 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except llama_cloud.APITimeoutError as error:
-        raise ModelError("llama_parse: the answer did not come in time") from error
+        raise ModelUnavailable("llama_parse: the answer did not come in time") from error
     except llama_cloud.APIConnectionError as error:
         raise ModelUnavailable(f"llama_parse: nobody answers ({error.__cause__})") from error
     except llama_cloud.APIStatusError as error:

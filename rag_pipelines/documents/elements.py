@@ -56,28 +56,39 @@ def read_elements(
     settings: Documents | None = None,
     progress: Progress = no_progress,
     *,
+    before: Sequence[DocumentFile] = (),
     cloud: LlamaCloud | None = None,
 ) -> ReadDocuments:
     """The elements of all files in their order, in reading order; same bytes are parsed once.
 
-    A document of which `previous` holds elements of this version is not parsed again. `settings`
-    are those of a `documents:` source; without them its defaults hold.
+    A document of which `previous` holds elements of this version is not parsed again, nor is one
+    that failed `before` for a reason that no further attempt can change: encrypted, damaged, too
+    large, empty or of another type, by this version and within these limits. One that took too
+    long, filled the memory or took its parser down is tried again. `settings` are those of a
+    `documents:` source; without them its defaults hold.
 
     Raises:
         OSError: the machine's fault, not a file's: a full disk, no more open files.
     """
     limits = settings or Documents(paths=("*",))
-    known = _known(previous, limits)
-    wanted = {
-        file.document: file for file in files if not file.problem and file.document not in known
+    known, attempt = _known(previous, limits), _attempt(limits)
+    failed = {
+        file.document: Parsed(problem=file.problem, final=True)
+        for file in before
+        if file.document and file.final_for == attempt
     }
-    parsed = _parse(list(wanted.values()), blobs, limits, cloud, progress)
+    wanted = {
+        file.document: file
+        for file in files
+        if not (file.problem or file.document in known or file.document in failed)
+    }
+    parsed = failed | _parse(list(wanted.values()), blobs, limits, cloud, progress)
     read: list[DocumentFile] = []
     elements: list[Element] = []
     for file in files:
         found = _elements(file, known.get(file.document), parsed.get(file.document))
         elements += found
-        read.append(_told(file, found, parsed.get(file.document)))
+        read.append(_told(file, found, parsed.get(file.document), attempt))
     return ReadDocuments(read, elements, len(wanted))
 
 
@@ -94,6 +105,7 @@ def _parse(
     workers = min(_AT_ONCE, cpu_count() or 1, len(files))
     parsed: dict[str, Parsed] = {}
     with Parser(blobs, limits, cloud, workers) as parser, ThreadPoolExecutor(workers) as threads:
+        parser.tell_cost(files, progress)
         tasks = [threads.submit(parser.parse, file) for file in files]
         try:
             for number, (file, task) in enumerate(zip(files, tasks, strict=True)):
@@ -116,6 +128,11 @@ def _known(previous: Sequence[Element], limits: Documents) -> dict[str, list[Ele
         if _is_current(elements, limits):
             known.setdefault(document, elements)
     return known
+
+
+def _attempt(limits: Documents) -> str:
+    """What a file's failure depends on besides its bytes."""
+    return digest_of(VERSION, limits.parser, str(limits.max_pages))
 
 
 def _is_current(elements: Sequence[Element], limits: Documents) -> bool:
@@ -210,11 +227,14 @@ def _stem(url: str) -> str:
     return fold(re.sub(r"[-_]+", " ", PurePosixPath(name).stem)) or url
 
 
-def _told(file: DocumentFile, elements: Sequence[Element], parsed: Parsed | None) -> DocumentFile:
+def _told(
+    file: DocumentFile, elements: Sequence[Element], parsed: Parsed | None, attempt: str
+) -> DocumentFile:
     if file.problem:
         return file
     if parsed is not None and parsed.problem:
-        return replace(file, problem=parsed.problem, seconds=parsed.seconds)
+        final_for = attempt if parsed.final else ""
+        return replace(file, problem=parsed.problem, final_for=final_for, seconds=parsed.seconds)
     in_cloud = any(element.extractor == "llama_parse" for element in elements)
     return replace(
         file,

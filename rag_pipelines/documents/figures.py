@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rag_pipelines.corpus.fingerprint import digest_of, fold
-from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.failures import DocumentFailure, is_final
 from rag_pipelines.documents.figures_described import described
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.inference.protocols import Captioner
 from rag_pipelines.records import DocumentTable, Element, Figure, Progress, no_progress
+from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
 _VERSION = "figures-1"
@@ -79,23 +80,26 @@ def read_figures(
     previous: Sequence[Figure] = (),
     progress: Progress = no_progress,
     *,
-    ocr: bool = True,
+    settings: Documents | None = None,
 ) -> list[Figure]:
     """The figures of the documents that `elements` are of, in the order of the documents.
 
-    A document whose bytes and tables are those of `previous` is not opened again, and a
-    description by the same captioner is kept; one that failed is asked for again. Pictures go
-    into `blobs` as PNG. A document that cannot be read is a row with a `problem` and no picture,
-    one without pictures a row with neither. `ocr` reads the text in images (1 to 2 CPU seconds
-    each). Raises `OSError` where the machine fails, such as a full disk.
+    A document whose bytes and tables are those of `previous` is not opened again, unless it took
+    too long or took its parser down, and a description by the same captioner is kept; one that
+    failed is asked for again. Pictures go into `blobs` as PNG. A document that cannot be read is
+    a row with a `problem` and no picture, one without pictures a row with neither. `settings` as
+    in `read_elements`; its `ocr` reads the text in images (1 to 2 CPU seconds each). Raises
+    `OSError` where the machine fails, such as a full disk.
     """
+    limits = settings or Documents(paths=("*",))
+    ocr = limits.ocr == "auto"
     documents = _documents(elements, tables, ocr)
     before: defaultdict[str, list[Figure]] = defaultdict(list)
     for figure in previous:
         before[figure.document].append(figure)
     found: dict[str, list[Figure]] = {}
     result: list[Figure] = []
-    with _Finder(blobs, ocr) as finder:
+    with _Finder(blobs, limits) as finder:
         for done, document in enumerate(documents, start=1):
             sha = document.first.document
             known = found.get(sha) or _unchanged(document, before[sha])
@@ -133,9 +137,14 @@ def _unchanged(document: _Document, before: Sequence[Figure]) -> list[Figure]:
     for figure in before:
         by_url[figure.url].append(figure)
     for figures in by_url.values():
-        if all(document.id_of(figure) == figure.id for figure in figures):
+        if all(document.id_of(figure) == figure.id and _settled(figure) for figure in figures):
             return figures
     return []
+
+
+def _settled(figure: Figure) -> bool:
+    """Whether looking again finds the same; a picture's own problem is its captioner's."""
+    return bool(figure.image) or not figure.problem or is_final(figure.problem)
 
 
 def _moved(figure: Figure, document: _Document) -> Figure:
@@ -148,9 +157,9 @@ def _moved(figure: Figure, document: _Document) -> Figure:
 class _Finder:
     """Looks for pictures in documents, in a worker that starts when the first one is opened."""
 
-    def __init__(self, blobs: Blobs, ocr: bool) -> None:
-        self._blobs, self._ocr = blobs, ocr
-        self._worker = DocumentWorker()
+    def __init__(self, blobs: Blobs, limits: Documents) -> None:
+        self._blobs, self._ocr = blobs, limits.ocr == "auto"
+        self._worker = DocumentWorker.within(limits)
         self._folder = TemporaryDirectory(prefix="rag-figures-")
         self._texts: dict[str, str] = {}
 

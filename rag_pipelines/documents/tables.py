@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rag_pipelines.corpus.fingerprint import digest_of
-from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.failures import DocumentFailure, is_final
 from rag_pipelines.documents.tables_continued import Part, continued, whole
 from rag_pipelines.documents.tables_grid import Grid, html_of
 from rag_pipelines.documents.tables_html import clean_table
@@ -20,6 +20,7 @@ from rag_pipelines.documents.tables_pdf import part_of
 from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.records import DocumentTable, Element, Progress, no_progress
+from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
 VERSION = "2"
@@ -36,11 +37,14 @@ def read_tables(
     blobs: Blobs,
     previous: Sequence[DocumentTable] = (),
     progress: Progress = no_progress,
+    *,
+    settings: Documents | None = None,
 ) -> list[DocumentTable]:
     """The tables of the documents that `elements` are of, in the order of the documents.
 
-    A document of which `previous` holds rows of this version is not read again. One without a
-    table gives a row with an empty `html`, and with `problem` where it could not be read.
+    A document of which `previous` holds rows of this version is not read again, unless it took
+    too long or took its parser down. One without a table gives a row with an empty `html`, and
+    with `problem` where it could not be read. `settings` as in `read_elements`.
 
     Raises:
         OSError: the machine's fault, not a file's.
@@ -50,7 +54,7 @@ def read_tables(
         documents[element.url, element.document].append(element)
     known = _known(previous)
     tables: list[DocumentTable] = []
-    with _Reader(blobs) as reader:
+    with _Reader(blobs, settings or Documents(paths=("*",))) as reader:
         for done, ((_, document), found) in enumerate(documents.items()):
             progress(_STAGE, done, len(documents))
             if not _is_local_pdf(found):
@@ -68,8 +72,8 @@ def read_tables(
 class _Reader:
     """Reads PDFs in a worker, which starts with the first of them."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
+    def __init__(self, blobs: Blobs, limits: Documents) -> None:
+        self._blobs, self._limits = blobs, limits
         self._stack = ExitStack()
         self._worker: DocumentWorker | None = None
 
@@ -81,7 +85,7 @@ class _Reader:
 
     def parts(self, document: str) -> list[Part]:
         if self._worker is None:
-            self._worker = self._stack.enter_context(DocumentWorker())
+            self._worker = self._stack.enter_context(DocumentWorker.within(self._limits))
         with TemporaryDirectory(prefix="rag-tables-") as folder:
             path = Path(folder) / "document.pdf"
             path.write_bytes(self._blobs.get(document))
@@ -95,9 +99,14 @@ def _known(previous: Sequence[DocumentTable]) -> dict[str, list[DocumentTable]]:
         places[table.url, table.document].append(table)
     known: dict[str, list[DocumentTable]] = {}
     for (_, document), rows in places.items():
-        if all(row.engine in _LOCAL and row.id == _id(row) for row in rows):
+        if all(_is_current(row) for row in rows):
             known.setdefault(document, rows)
     return known
+
+
+def _is_current(row: DocumentTable) -> bool:
+    settled = not row.problem or is_final(row.problem)
+    return row.engine in _LOCAL and row.id == _id(row) and settled
 
 
 def _is_local_pdf(elements: Sequence[Element]) -> bool:

@@ -54,13 +54,19 @@ def pdf_elements(
     files = files_of(name, source, ledger, project.blobs, project.denied)
     good = last_good(instance, "pdf_elements", name, before_run=run_id)
     known = previous_records(project.tables, "pdf_elements", name, good, Element) if files else []
+    before = documents_of(project.tables, name, good)
     found = read_elements(
-        files, project.blobs, known, source.documents, progress, cloud=project.cloud
+        files,
+        project.blobs,
+        known,
+        source.documents,
+        progress,
+        before=before,
+        cloud=project.cloud,
     )
     for file in found.files:
         if file.problem:
             context.log.warning(f"{file.url} could not be read: {file.problem}")
-    before = documents_of(project.tables, name, good)
     described = of_elements(found.files, found.elements, found.parsed) | {
         DOCUMENTS_VERSION: keep_documents(project.tables, name, found.files),
         "discovered": len(files) if source.documents else 0,  # a website's are in its ledger
@@ -92,7 +98,8 @@ def table_html(
     known = previous_records(
         project.tables, "table_html", context.partition_key, good, DocumentTable
     )
-    tables = read_tables(pdf_elements, project.blobs, known, progress)
+    settings = project.source(context.partition_key).documents
+    tables = read_tables(pdf_elements, project.blobs, known, progress, settings=settings)
     return versioned(tables, of_tables(tables))
 
 
@@ -127,6 +134,6 @@ def image_captions(
         project.captioner if pdf_elements else None,
         known,
         progress,
-        ocr=source.documents is None or source.documents.ocr == "auto",
+        settings=source.documents,
     )
     return versioned(figures, of_figures(figures, project.settings.captioner, project.blobs))
