@@ -84,12 +84,9 @@ def test_what_is_sound_is_served_and_dagster_shows_what_is_missing(
     assert first["published"]
     figures = first["sources"].values()
     assert [(one["pages"], one["failed"]) for one in figures] == [(1, 0), (1, 0), (1, 1)]
-    for asked, url in (
-        ("Who keeps the key of the boathouse?", "file:letters/anna.docx"),
-        ("Where do the flags fly from?", "file:album/flags.docx"),
-        ("What was the weir mended with?", "file:reports/weir.txt"),
-    ):
-        assert installation.rag("search", asked)["results"][0]["url"] == url
+    found = installation.rag("search", "the key, the flags, and the weir mended with larch")
+    served = {"letters/anna.docx", "album/flags.docx", "reports/weir.txt"}
+    assert {hit["url"] for hit in found["results"]} == {f"file:{name}" for name in served}
 
     with dg.DagsterInstance.from_config(str(installation.home / "dagster")) as instance:
         the_cut_file_is_told(instance)
