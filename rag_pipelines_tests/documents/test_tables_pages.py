@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from rag_pipelines.documents.tables_continued import Part
 from rag_pipelines.documents.tables_page import read_pages
 from rag_pipelines.documents.tables_pdf import part_of, parts_of, read_tables_of
 from rag_pipelines_tests.documents.drawn_pdf import Sheet, write_pdf
@@ -22,15 +21,6 @@ FIGURES = [
 ]
 
 
-@pytest.fixture
-def read(tmp_path: Path):
-    def read(sheet: Sheet) -> list[Part]:
-        [page] = read_pages(write_pdf(tmp_path / "page.pdf", sheet))
-        return list(parts_of(page))
-
-    return read
-
-
 def prose(sheet: Sheet, top: float, lines: int, x: float = 72, letters: int = 90) -> None:
     text = PROSE * 3
     for number in range(lines):
@@ -38,7 +28,7 @@ def prose(sheet: Sheet, top: float, lines: int, x: float = 72, letters: int = 90
         sheet.text(x, top + number * 11, text[start : start + letters].strip())
 
 
-def test_lines_that_part_some_cells_only_make_spans(read):
+def test_lines_that_part_some_cells_only_make_spans(parts_on):
     sheet = Sheet()
     xs, ys = [72.0, 200.0, 280.0, 360.0], [100.0, 116.0, 132.0, 148.0]
     for y in (100, 132, 148):
@@ -52,7 +42,7 @@ def test_lines_that_part_some_cells_only_make_spans(read):
     for x, text in zip(xs, ["Finland", "12", "14"], strict=False):
         sheet.text(x + 4, 144, text)
     sheet.text(284, 128, "1996")
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     spans = {cell.text: (cell.rowspan, cell.colspan) for cell in part.grid.cells}
     assert spans["Country"] == (2, 1)
     assert spans["Share"] == (1, 2)
@@ -60,17 +50,17 @@ def test_lines_that_part_some_cells_only_make_spans(read):
     assert part.grid.rows()[-1] == ["Finland", "12", "14"]
 
 
-def test_rows_of_figures_without_lines_between_them_are_parted(read):
+def test_rows_of_figures_without_lines_between_them_are_parted(parts_on):
     sheet = Sheet()
     sheet.lattice([72, 200, 300, 400], [100, 116, 180])
     sheet.columns([76, 296, 396], 112, [["Country", "Fund", "Total"]])
     rows = [["Cyprus", "0.2", "0.2"], ["Malta", "0.3", "0.7"], ["Poland", "22", "55"]]
     sheet.columns([76, 296, 396], 128, rows, step=14)
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows() == [["Country", "Fund", "Total"], *rows]
 
 
-def test_text_that_wraps_in_a_ruled_cell_stays_whole(read):
+def test_text_that_wraps_in_a_ruled_cell_stays_whole(parts_on):
     sheet = Sheet()
     sheet.lattice([72, 200, 400], [100, 116, 140, 164])
     for x, y, text in [
@@ -80,14 +70,14 @@ def test_text_that_wraps_in_a_ruled_cell_stays_whole(read):
         (204, 160, "and the council pays"),
     ]:
         sheet.text(x, y, text)
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows()[1:] == [
         ["Design of the plan", "The council asks everyone"],
         ["Building", "A firm builds and the council pays"],
     ]
 
 
-def test_columns_marked_in_the_heading_only_hold_for_the_rows_below(read):
+def test_columns_marked_in_the_heading_only_hold_for_the_rows_below(parts_on):
     sheet = Sheet()
     sheet.lattice([72, 200, 300, 400], [100, 116])
     for y in (132, 148, 164):
@@ -98,11 +88,11 @@ def test_columns_marked_in_the_heading_only_hold_for_the_rows_below(read):
     for number, row in enumerate([*texts, ["All of them", "91", "9"]]):
         for x, text in zip([76, 204, 304], row, strict=True):
             sheet.text(x, 112 + number * 16, text)
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows() == [*texts, ["All of them", "91", "9"]]
 
 
-def test_rules_across_only_make_a_table_whose_headings_span(read):
+def test_rules_across_only_make_a_table_whose_headings_span(parts_on):
     sheet = Sheet()
     prose(sheet, 80, 6)
     for y in (180, 208, 250):
@@ -116,27 +106,27 @@ def test_rules_across_only_make_a_table_whose_headings_span(read):
     names = ["State", "Number", "Percent", "Number", "Percent"]
     sheet.columns(xs, 204, [names, *rows], step=15)
     prose(sheet, 300, 8)
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows() == [["", "Men", "Men", "Women", "Women"], names, *rows]
     assert part.grid.headers == 2
 
 
-def test_a_table_without_lines_is_found_between_paragraphs(read):
+def test_a_table_without_lines_is_found_between_paragraphs(parts_on):
     sheet = Sheet()
     prose(sheet, 80, 6)
     sheet.text(72, 170, "Table 4: Visitors by region")
     sheet.columns(ALIGNED, 190, FIGURES)
     prose(sheet, 280, 8)
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows() == FIGURES
     assert part.caption == "Table 4: Visitors by region"
 
 
-def test_a_label_of_two_lines_without_lines_around_it_is_one_row(read):
+def test_a_label_of_two_lines_without_lines_around_it_is_one_row(parts_on):
     sheet = Sheet()
     rows = [*FIGURES[:3], ["East and the", "", "", ""], [" outer islands", "77", "80", "91"]]
     sheet.columns(ALIGNED, 190, [*rows, FIGURES[3]])
-    [part] = read(sheet)
+    [part] = parts_on(sheet)
     assert part.grid.rows()[3] == ["East and the outer islands", "77", "80", "91"]
     assert part.grid.rows()[4] == FIGURES[3]
 
@@ -180,10 +170,10 @@ def chart(sheet: Sheet) -> None:
 @pytest.mark.parametrize(
     "draw", [two_columns, contents, numbered_list, letterhead, box_of_prose, chart]
 )
-def test_what_is_only_set_like_a_table_is_none(read, draw):
+def test_what_is_only_set_like_a_table_is_none(parts_on, draw):
     sheet = Sheet()
     draw(sheet)
-    assert read(sheet) == []
+    assert parts_on(sheet) == []
 
 
 def test_a_table_survives_the_way_out_of_the_worker(tmp_path: Path):
