@@ -119,7 +119,9 @@ class Project:
             raise ReleaseError("Nothing is built yet; run rag ingest --all.")
         settings = self.settings
         golden = settings.golden if settings.golden.is_file() else None
-        verdict = verify(self.releases.root, head.name, golden, settings.embedder, settings.home)
+        verdict = verify(
+            self.releases.root, head.name, golden, settings.embedder, settings.home, self.servers
+        )
         self.releases.record_verdict(verdict)
         return verdict
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from rag_pipelines.errors import ReleaseError
+from rag_pipelines.errors import ModelError, ReleaseError
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.retrieval.golden import GoldenReport, golden_recall
 from rag_pipelines.retrieval.index import Index, exact, open_index
@@ -193,15 +193,20 @@ ALL: dict[str, Check] = {
 
 
 def run_checks(candidate: Candidate) -> Iterator[tuple[str, CheckResult]]:
-    """Every check's name and outcome; a check that raises has failed."""
+    """Every check's name and outcome; a check that raises has failed.
+
+    Raises `ModelError` where the embedder fails: that says nothing of the release.
+    """
     for name, check in ALL.items():
         yield name, guarded(lambda check=check: check(candidate))
 
 
 def guarded(check: Callable[[], CheckResult]) -> CheckResult:
-    """The check's outcome; failed where it raises."""
+    """The check's outcome; failed where it raises anything but `ModelError`."""
     try:
         return check()
+    except ModelError:
+        raise
     except Exception as error:  # whatever a damaged file makes a library raise
         return failed(f"{type(error).__name__}: {error}")
 

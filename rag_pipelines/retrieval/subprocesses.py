@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from tempfile import TemporaryFile
 from threading import Thread, Timer
 from typing import IO, Any
@@ -24,11 +25,13 @@ def run_module(
     on_message: Callable[[Message], None],
     timeout_seconds: float,
     pass_fds: Sequence[int] = (),
+    secretly: Message | None = None,
 ) -> str | None:
     """Run a module to its end, telling each object it prints; returns what went wrong, or None.
 
-    The process ends when this one does. It is killed at the time limit, or when `on_message`
-    raises.
+    `secretly` goes to its standard input (see `told_secretly`): what stands among the arguments
+    can be read by every process. The module's process ends when this one does, and is killed at
+    the time limit or when `on_message` raises.
     """
     with TemporaryFile() as errors:
         process = subprocess.Popen(
@@ -41,6 +44,8 @@ def run_module(
         timer = Timer(timeout_seconds, process.kill)
         timer.start()
         try:
+            if secretly is not None:
+                _whisper(process, secretly)
             _tell(process, on_message)
         finally:
             expired = not timer.is_alive()
@@ -49,6 +54,13 @@ def run_module(
         if expired:
             return f"it was not done within {timeout_seconds:g} s"
         return _failure(process.returncode, errors)
+
+
+def _whisper(process: subprocess.Popen[bytes], message: Message) -> None:
+    assert process.stdin is not None  # noqa: S101 - it is a pipe, as asked for above
+    with suppress(BrokenPipeError):  # it died already: its status tells
+        process.stdin.write(json.dumps(message).encode() + b"\n")
+        process.stdin.flush()
 
 
 def _tell(process: subprocess.Popen[bytes], on_message: Callable[[Message], None]) -> None:
@@ -83,6 +95,14 @@ def tell(message: Message) -> None:
     """Print an object to the process that started this one."""
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
+
+
+def told_secretly() -> Any:
+    """What the process that started this one told it as `secretly`; before `end_with_parent`."""
+    line = bytearray()
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return json.loads(line)
 
 
 def end_with_parent() -> None:

@@ -169,6 +169,8 @@ def test_a_verifier_that_hangs_is_a_failed_check(releases: Releases):
 def test_without_its_embedder_or_readable_questions_no_verdict_is_given(releases: Releases):
     with pytest.raises(ReleaseError, match="no such embedder"):
         tried(releases, embedder="missing:")
+    with pytest.raises(ReleaseError, match="failing: broke off at 64 questions"):
+        tried(releases, embedder="failing:")
     with pytest.raises(ReleaseError, match=r"golden\.yaml"):
         tried(releases, golden_file(releases, "- question: 7\n"))
     assert releases.verdict(newest(releases).digest) is None
