@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.answering import answering
-from rag_pipelines.retrieval.passages import Evidence, Passages
+from rag_pipelines.retrieval.passages import Evidence, Passages, lead_in
 from rag_pipelines.retrieval.sentences import Kind, plain, sentences
 from rag_pipelines.retrieval.support import statement
 from rag_pipelines.retrieval.words import terms
@@ -96,7 +96,9 @@ def extractive_answer(
         new = set(terms(evidence.quote))
         repeats = any(citation.quote in evidence.quote for citation in answer.citations)
         if not repeats and len(new & said) <= _SAME * len(new):
-            answer.add(plain(evidence.quote), evidence, _between(answer, evidence))
+            lead = lead_in(evidence)
+            text = f"{lead}: {plain(evidence.quote)}" if lead else plain(evidence.quote)
+            answer.add(text, evidence, "\n" if lead else _between(answer, evidence))
             said |= new
     return answer.finished(len(answer.citations)) if answer.citations else abstention()
 

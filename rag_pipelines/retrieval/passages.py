@@ -61,6 +61,25 @@ class Window:
         return Evidence(self.hit.chunk, self.hit.chunk.text[self.start : self.end])
 
 
+def lead_in(evidence: Evidence) -> str:
+    """What a list item stands under: the line that opens its list, else its heading; "" for prose.
+
+    `Salt water` under `What is not covered` says the opposite of what it says alone.
+    """
+    text = evidence.chunk.text
+    start = text.find(evidence.quote)
+    heading = lead = evidence.chunk.heading.rpartition(" > ")[2]
+    for sentence in sentences(text):
+        said = plain(text[sentence.start : sentence.end]).rstrip()
+        if sentence.start >= start:
+            return lead.rstrip(":") if sentence.kind is Kind.ITEM else ""
+        if sentence.kind is Kind.HEADING:
+            heading = lead = said
+        elif sentence.kind is Kind.PROSE:
+            lead = said if said.endswith(":") else heading
+    return ""
+
+
 class Passages:
     """Hits, read once for all the claims of an answer."""
 

@@ -6,10 +6,12 @@ from typing import Any
 from rag_pipelines.records import Chunk, Hit
 
 
-def passage(text: str, url: str = "http://127.0.0.1/a.html", title: str = "", **more: Any) -> Chunk:
+def passage(
+    text: str, url: str = "http://127.0.0.1/a.html", title: str = "", heading: str = "", **more: Any
+) -> Chunk:
     key = sha256(f"{url}{text}".encode()).hexdigest()[:32]
     return Chunk(
-        id=key, source="site", url=url, title=title, heading="", text=text, tokens=1, **more
+        id=key, source="site", url=url, title=title, heading=heading, text=text, tokens=1, **more
     )
 
 

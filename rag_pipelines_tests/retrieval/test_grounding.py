@@ -128,6 +128,22 @@ def test_markup_of_passages_does_not_reach_extractive_text():
     assert verbatim(answer, hits)
 
 
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("## What is not covered\n\nThe warranty has limits.", "What is not covered: "),
+        ("## Limits\n\nReedmark does not pay for:", "Reedmark does not pay for: "),
+        ("The warranty has limits.", "Exceptions: "),
+    ],
+)
+def test_an_item_of_a_list_is_told_with_what_it_stands_under(before: str, said: str):
+    listed = f"{before}\n\n- Damage by frost.\n- Probes opened beyond the *battery* lid.\n"
+    hits = [hit(listed, heading="Warranty > Exceptions")]
+    answer = extractive_answer("Is a probe opened beyond the battery lid covered?", hits)
+    assert answer.text.startswith(f"{said}Probes opened beyond the battery lid [1].")
+    assert verbatim(answer, hits)
+
+
 def test_the_right_sentence_answers(site: Retriever, embedder: Embedder):
     for question, words in (
         ("How long is the warranty on the probe?", "three years of warranty on the probe"),
