@@ -11,7 +11,9 @@ from rag_pipelines.storage.addresses import AddressGuard
 from rag_pipelines.storage.fetch import Fetcher, FetchLimits, Response
 from rag_pipelines_tests.storage.fetch_server import Answer, LoopbackServer, ok, redirect
 
-LIMITS = FetchLimits(max_bytes=100_000, read_timeout=0.3, total_timeout=1)
+LIMITS = FetchLimits(max_bytes=100_000)
+IMPATIENT = FetchLimits(max_bytes=100_000, read_timeout=0.5, total_timeout=2)
+"""Where a server that says nothing is the subject."""
 Steps = Callable[[Fetcher, LoopbackServer], Awaitable[None]]
 
 
@@ -311,7 +313,7 @@ def test_a_broken_answer_is_one_error_and_the_next_fetch_goes_on(fault: str):
         assert type(caught.value) is FetchError
         assert (await fetcher.fetch(server.url("/fine"))).body == b"fine"
 
-    against({"/broken": BROKEN[fault], "/fine": ok(b"fine")}, steps)
+    against({"/broken": BROKEN[fault], "/fine": ok(b"fine")}, steps, IMPATIENT)
 
 
 def test_a_server_that_is_not_there_is_an_error():
@@ -408,4 +410,4 @@ def test_a_tls_handshake_that_hangs_is_an_error_and_its_connection_is_closed():
         assert server.asked == []
         assert await server.hung_up()
 
-    against({"/": ok()}, steps)
+    against({"/": ok()}, steps, IMPATIENT)
