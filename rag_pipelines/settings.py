@@ -8,14 +8,15 @@ import os
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from rag_pipelines.config.problems import found_and_allowed
+from rag_pipelines.config.rates import Rate, rate
 from rag_pipelines.errors import ConfigError
 
 PREFIX: Final = "RAG_"
@@ -79,7 +80,7 @@ def _storage(value: str) -> str:
     return value.rstrip("/")
 
 
-_SECRET = {"RAG_HISTORY_URL", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"}
+_SECRET = {"RAG_HISTORY_URL", "RAG_KEY", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"}
 ModelName = Annotated[str, AfterValidator(_model_name)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 ConfigFile = Annotated[Path, AfterValidator(_existing)]
@@ -126,11 +127,25 @@ class Settings(BaseSettings):
     reranker: ModelName | None = Field(default=None, description="Reranker by name (not used yet).")
     history_url: Annotated[SecretStr, _with_scheme("sqlite", "mongodb", "mongodb+srv")] = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['home'] / 'history.db'}"),
-        description="Where conversations are kept: sqlite:///FILE or mongodb://… (not used yet).",
+        description="Where conversations are kept: sqlite:///FILE or mongodb://….",
     )
     history_ttl_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         default=None,
-        description="Days until a conversation is deleted; unset, never (not used yet).",
+        description="Days that an unused conversation is kept; unset, for ever.",
+    )
+    history_failure: Literal["refuse", "degrade"] = Field(
+        default="refuse",
+        description="Where the history fails: refuse questions (503), or answer without it.",
+    )
+    slots: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        default=None,
+        description="Answers written at once; unset, as many as the model declares.",
+    )
+    queue: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=16, description="Questions that may wait for a slot; further ones get 503."
+    )
+    queue_seconds: Annotated[float, Field(gt=0, le=3_600)] = Field(
+        default=60.0, description="How long a question waits for a slot at most."
     )
     chroma_url: Url | None = Field(
         default=None, description="Chroma server; unset, the embedded store (not used yet)."
@@ -139,9 +154,18 @@ class Settings(BaseSettings):
         default=3, description="Releases kept before the one that is served."
     )
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$", max_length=253)] = Field(
-        default="127.0.0.1", description="Address that the chat service listens on."
+        default="127.0.0.1",
+        description="Address that the chat service listens on; without keys, loopback only.",
     )
     port: Port = Field(default=8000, description="Port of the chat service; 0 takes a free one.")
+    key: SecretStr | None = Field(
+        default=None,
+        description="Key that the pipelines call the chat service with, where it asks for keys.",
+    )
+    rate_limit: Annotated[Rate | None, NoDecode, BeforeValidator(rate)] = Field(
+        default=None,
+        description="Questions and searches of one key, such as 60/minute; unset, no limit.",
+    )
     dagster_port: Port = Field(default=3000, description="Port of Dagster's web page.")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's web page.")
     dagster_home: Annotated[Path, AfterValidator(_absolute_given)] = Field(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.config.rates import Rate
 from rag_pipelines.errors import ConfigError
 from rag_pipelines.settings import settings, unknown_variables, variables
 
@@ -46,6 +47,7 @@ def test_every_variable_of_the_interface_is_read():
         *(f"RAG_{name}" for name in ("EMBEDDER", "GENERATOR", "CAPTIONER", "RERANKER")),
         *("RAG_HISTORY_URL", "RAG_HISTORY_TTL_DAYS", "RAG_CHROMA_URL", "RAG_KEEP_RELEASES"),
         *("RAG_HOST", "RAG_PORT", "RAG_DAGSTER_PORT", "RAG_MLFLOW_PORT"),
+        *("RAG_KEY", "RAG_RATE_LIMIT"),
         *("DAGSTER_HOME", "MLFLOW_TRACKING_URI", "OLLAMA_HOST", "OPENAI_API_KEY"),
         *("LLAMA_CLOUD_API_KEY", "LLAMA_CLOUD_BASE_URL", "HF_HUB_OFFLINE"),
     }
@@ -53,6 +55,14 @@ def test_every_variable_of_the_interface_is_read():
 
 def test_every_variable_says_what_it_is_for():
     assert [name for name, field in variables().items() if not field.description] == []
+
+
+def test_the_readme_lists_every_variable_in_its_words():
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    table = readme.split("## Settings\n")[1].split("\n## ")[0]
+    rows = [line.strip("|").split(" | ") for line in table.splitlines() if line.startswith("| `")]
+    told = {row[0].strip(" `"): row[-1].strip() for row in rows}
+    assert told == {name: field.description for name, field in variables().items()}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +78,8 @@ def test_every_variable_says_what_it_is_for():
         ("RAG_STORAGE", "s4://bucket", "a folder or an fsspec URL"),
         ("RAG_CHROMA_URL", "chroma:8000", "a URL that starts with http: or https:"),
         ("RAG_HOST", "a b", "pattern"),
+        ("RAG_RATE_LIMIT", "60", "such as 60/minute"),
+        ("RAG_RATE_LIMIT", "0/minute", "such as 60/minute"),
         ("RAG_SOURCES", "nowhere.yaml", "a file that exists"),
         ("RAG_GOLDEN", "nowhere.yaml", "a file that exists"),
         ("DAGSTER_HOME", "relative", "an absolute path"),
@@ -102,13 +114,21 @@ def test_another_programs_variable_is_left_alone(monkeypatch: pytest.MonkeyPatch
     assert unknown_variables() == ["RAG_TEAM_NAME_OF_SOMEONE"]
 
 
+def test_a_rate_is_calls_in_a_time(monkeypatch: pytest.MonkeyPatch):
+    assert settings().rate_limit is None
+    monkeypatch.setenv("RAG_RATE_LIMIT", "60/minute")
+    assert settings().rate_limit == Rate(60, 60)
+
+
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAG_GENERATOR", "")
     monkeypatch.setenv("RAG_PORT", "")
     assert (settings().generator, settings().port) == (None, 8000)
 
 
-@pytest.mark.parametrize("name", ["RAG_HISTORY_URL", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"])
+@pytest.mark.parametrize(
+    "name", ["RAG_HISTORY_URL", "RAG_KEY", "OPENAI_API_KEY", "LLAMA_CLOUD_API_KEY"]
+)
 def test_a_secret_is_never_shown(monkeypatch: pytest.MonkeyPatch, name: str):
     monkeypatch.setenv(name, "mongodb://user:canary@host/db")
     assert "canary" not in repr(settings())

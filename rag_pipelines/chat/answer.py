@@ -1,66 +1,57 @@
 """A question in, an answer with citations out. The service and `rag ask` both come through here.
 
-Knows the order: search, judge, prompt, generate, ground. Does not know HTTP, where the release
-came from, or who asks; remembers nothing between questions.
+Knows the order: make it stand alone, search, judge, prompt, generate, ground. Does not know HTTP,
+where the release came from, or who asks; remembers nothing between questions.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import uuid4
 
 from rag_pipelines.chat.cited_tables import shown
+from rag_pipelines.chat.draft import Draft
+from rag_pipelines.chat.events import Answer, Done, Event, Retrieved, Sentence, Token, Usage
+from rag_pipelines.chat.followup import standalone
 from rag_pipelines.chat.prompt import NO_ANSWER, Fitted, fitted_prompt, prompt_digest
-from rag_pipelines.inference.protocols import Embedder, Generator
-from rag_pipelines.records import Citation, GroundedAnswer, Hit
-from rag_pipelines.retrieval.grounding import abstention, extractive_answer, ground, relevant
+from rag_pipelines.chat.tasks import computed
+from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
+from rag_pipelines.inference.protocols import Embedder, Generator, Message
+from rag_pipelines.records import GroundedAnswer, Hit
+from rag_pipelines.retrieval.grounding import (
+    Grounding,
+    abstention,
+    extractive_answer,
+    relevant,
+)
 from rag_pipelines.retrieval.retriever import Retriever
 from rag_pipelines.retrieval.rows import Filters
 
 PASSAGES = 6
 """How many passages an answer is written from, if they fit."""
 ANSWER_TOKENS = 256
-EXTRACTIVE = "extractive:"
+
+
+def _new_id() -> str:
+    return uuid4().hex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A question, what it may be answered from, and the conversation it belongs to."""
+    """A question, what it may be answered from, and the conversation it belongs to.
+
+    `earlier` are the conversation's last messages, oldest first; `unread` counts those before
+    them. `max_tokens` bounds the answer.
+    """
 
     text: str
     k: int = PASSAGES
     filters: Filters = field(default_factory=Filters)
-    session_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What the answer took. `context_tokens` is an estimate: see `approximate_tokens`.
-
-    Counts that the generator's own server did not tell are None.
-    """
-
-    context_tokens: int = 0
-    context_limit: int = 0
-    dropped_chunks: int = 0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer as every interface tells it. `model` is the one whose words these are."""
-
-    answer: str
-    answer_id: str
-    session_id: str
-    citations: list[Citation]
-    release: str
-    generation: int
-    model: str
-    prompt: str
-    grounded: float
-    abstained: bool
-    usage: Usage = field(default_factory=Usage)
+    session_id: str = field(default_factory=_new_id)
+    answer_id: str = field(default_factory=_new_id)
+    earlier: Sequence[Message] = ()
+    unread: int = 0
+    max_tokens: int = ANSWER_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,67 +64,147 @@ class Version:
     generator: Generator
 
 
-def answer(question: Question, version: Version) -> Answer:
-    """Answer from what this version's release says.
+async def answer(question: Question, version: Version) -> Answer:
+    """The answer alone: see `answer_events`."""
+    async with aclosing(answer_events(question, version)) as events:
+        async for event in events:
+            if isinstance(event, Done):
+                return event.answer
+    raise AssertionError("answer_events ends with Done or raises")
+
+
+async def answer_events(question: Question, version: Version) -> AsyncGenerator[Event]:
+    """Answer from what this version's release says: `Retrieved` first, `Done` last.
 
     Where nothing relevant was found, or the generator found no answer in it, the answer says so
     and cites nothing. Where no sentence of the generator's is supported, the best supporting
     sentences of the passages stand in. Raises `ModelUnavailable` or `ModelError`.
     """
-    hits = version.retriever.search(question.text, question.k, question.filters)
-    if not relevant(question.text, hits):
-        return _told(question, version, abstention(), None)
-    if version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there
-        extract = extractive_answer(question.text, hits, version.embedder)
-        return _told(question, version, extract, None)
-    fitted = _fitted(question.text, hits, version.generator)
-    text = "".join(version.generator.stream(fitted.prompt, _answer_tokens(version.generator)))
-    if _declined(text):
-        return _told(question, version, abstention(), fitted)
-    shown = hits[: len(fitted.prompt.hits)]
-    grounded = ground(text, shown, version.embedder)
-    if grounded.citations:
-        return _told(question, version, grounded, fitted)
-    extract = extractive_answer(question.text, shown, version.embedder)
-    return _told(question, version, extract, fitted, EXTRACTIVE)
+    asked = await standalone(question.text, question.earlier, version.generator)
+    hits = await computed(lambda: version.retriever.search(asked, question.k, question.filters))
+    told = _Telling(question, version)
+    yield told.retrieved(asked, len(hits))
+    if not relevant(asked, hits):
+        yield told.done(abstention())
+    elif version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there
+        yield told.done(await computed(lambda: extractive_answer(asked, hits, version.embedder)))
+    else:
+        async for event in _generated(asked, hits, told):
+            yield event
 
 
-def _fitted(question: str, hits: Sequence[Hit], generator: Generator) -> Fitted:
-    return fitted_prompt(question, hits, generator.context_tokens - _answer_tokens(generator))
+async def _generated(asked: str, hits: Sequence[Hit], told: "_Telling") -> AsyncGenerator[Event]:
+    question, version = told.question, told.version
+    generator = version.generator
+    longest = min(question.max_tokens, generator.context_tokens // 4)
+    room = generator.context_tokens - longest
+    fitted = await fitted_prompt(question.text, hits, generator, room, question.earlier)
+    read = hits[: len(fitted.prompt.hits)]
+    grounding = Grounding(read, version.embedder)
+    draft = Draft(f"{asked}\n{question.text}", read)
+    text = ""
+    async with aclosing(generator.stream(fitted.prompt, longest)) as pieces:
+        async for piece in pieces:
+            text += piece
+            if _declined(text):
+                break
+            if not _may_decline(text):
+                for event in await _said(grounding, draft, text):
+                    yield event
+    if _declined(text, whole=True):
+        yield told.done(abstention(), fitted, await _count(generator, text))
+        return
+    for event in await _said(grounding, draft, text, whole=True):
+        yield event
+    said, model = grounding.answer, ""
+    if not said.citations:
+        said = await computed(lambda: extractive_answer(asked, read, version.embedder))
+        model = EXTRACTIVE
+    yield told.done(said, fitted, await _count(generator, text), model)
 
 
-def _answer_tokens(generator: Generator) -> int:
-    return min(ANSWER_TOKENS, generator.context_tokens // 4)
+async def _said(grounding: Grounding, draft: Draft, text: str, whole: bool = False) -> list[Event]:
+    """What the text so far gives to show."""
+    ended = grounding.write(text) or whole
+    checked = await computed(lambda: grounding.check(whole)) if ended else []
+    more = draft.more(grounding.written, checked)
+    kept = [one for one in checked if one.text]
+    return [
+        *([Token(more)] if more else []),
+        *(Sentence(one.text, one.citation and shown(one.citation)) for one in kept),
+    ]
 
 
-def _declined(text: str) -> bool:
-    first_line = text.strip().partition("\n")[0]
-    return first_line.strip(" .!:*\"'").upper() == NO_ANSWER
+def _may_decline(text: str) -> bool:
+    """Whether the generator may be about to say that it has no answer."""
+    return NO_ANSWER.startswith(_bare(text)[: len(NO_ANSWER)]) and "\n" not in text.strip()
 
 
-def _told(
-    question: Question,
-    version: Version,
-    said: GroundedAnswer,
-    fitted: Fitted | None,
-    model: str = "",
-) -> Answer:
-    limit = version.generator.context_tokens
-    usage = Usage(context_limit=limit)
-    if fitted:
-        usage = Usage(
-            context_tokens=fitted.tokens, context_limit=limit, dropped_chunks=fitted.dropped
+def _declined(text: str, whole: bool = False) -> bool:
+    first_line, ended, _ = text.strip().partition("\n")
+    return _bare(first_line) == NO_ANSWER and (whole or bool(ended))
+
+
+def _bare(text: str) -> str:
+    return text.strip(" .!:*\"'\n").upper()
+
+
+async def _count(generator: Generator, text: str) -> int:
+    return sum(await generator.count_tokens([text]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """Puts events together for one question."""
+
+    question: Question
+    version: Version
+
+    def retrieved(self, asked: str, results: int) -> Retrieved:
+        version = self.version
+        return Retrieved(
+            session_id=self.question.session_id,
+            answer_id=self.question.answer_id,
+            question=asked,
+            results=results,
+            release=version.retriever.manifest.release,
+            generation=version.generation,
+            model=version.generator.name,
         )
-    return Answer(
-        answer=said.text,
-        answer_id=uuid4().hex,
-        session_id=question.session_id or uuid4().hex,
-        citations=[shown(citation) for citation in said.citations],
-        release=version.retriever.manifest.release,
-        generation=version.generation,
-        model=model or version.generator.name,
-        prompt=prompt_digest(),
-        grounded=said.grounded,
-        abstained=said.abstained,
-        usage=usage,
-    )
+
+    def done(
+        self,
+        said: GroundedAnswer,
+        fitted: Fitted | None = None,
+        written: int | None = None,
+        model: str = "",
+    ) -> Done:
+        question, version = self.question, self.version
+        return Done(
+            Answer(
+                answer=said.text,
+                answer_id=question.answer_id,
+                session_id=question.session_id,
+                citations=[shown(citation) for citation in said.citations],
+                release=version.retriever.manifest.release,
+                generation=version.generation,
+                model=model or version.generator.name,
+                prompt=prompt_digest(),
+                grounded=said.grounded,
+                abstained=said.abstained,
+                usage=self._usage(fitted, written),
+            )
+        )
+
+    def _usage(self, fitted: Fitted | None, written: int | None) -> Usage:
+        limit = self.version.generator.context_tokens
+        if fitted is None:
+            return Usage(context_limit=limit)
+        return Usage(
+            context_tokens=fitted.tokens,
+            context_limit=limit,
+            dropped_chunks=fitted.dropped,
+            dropped_turns=fitted.dropped_turns + self.question.unread,
+            prompt_tokens=fitted.tokens,
+            completion_tokens=written,
+        )

@@ -1,62 +1,65 @@
-"""The chat service's HTTP interface: what is asked over it, and what is answered.
+"""The chat service's HTTP interface, put together: routes, guards, what is started and stopped.
 
-Knows routes and their shapes. How a question is answered stands in `answer`, what is served in
-`live`, how an exception is told in `refusals`. Opens no socket: `server` does.
+Knows what there is of the service itself: what is served, whether it is ready. Questions come in by
+`questions` and `openai_api`, what is served stands in `live`, how an exception is told in
+`refusals`. Opens no socket: `server` does.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from threading import Event
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Request, Response
 
 from rag_pipelines.chat import pages
-from rag_pipelines.chat.answer import Question, answer
+from rag_pipelines.chat.access import caller_of
+from rag_pipelines.chat.admission import Admission
+from rag_pipelines.chat.asking import Asking, OnFailure
+from rag_pipelines.chat.feedback import feedback_routes
 from rag_pipelines.chat.files import file_routes
+from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
+from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.login import login_routes
 from rag_pipelines.chat.metrics import Metrics
+from rag_pipelines.chat.openai_api import openai_routes
 from rag_pipelines.chat.painting import Painter
+from rag_pipelines.chat.questions import question_routes
 from rag_pipelines.chat.refusals import tell_errors
-from rag_pipelines.chat.schemas import (
-    MAX_RESULTS,
-    AnswerBody,
-    Asked,
-    ErrorBody,
-    LiveBody,
-    ModelBody,
-    QuestionBody,
-    ReadyBody,
-    ReleaseBody,
-    SearchBody,
-    SourceName,
-    search_body,
-)
-from rag_pipelines.retrieval.rows import Filters
+from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
+from rag_pipelines.chat.sessions import session_routes
 from rag_pipelines.storage.blobs import Blobs
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _REFUSED: dict[int | str, dict[str, Any]] = {
-    status: {"model": ErrorBody} for status in (400, 404, 413, 422, 500, 502, 503)
+    status: {"model": ErrorBody} for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
 }
 
 
-def create_app(
-    live: LiveRelease,
-    blobs: Blobs,
-    draining: Event | None = None,
-    hosts: Collection[str] = LOOPBACK_NAMES,
-) -> FastAPI:
-    """The service over what `live` serves. It starts `live` and stops it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a service is made of.
 
-    `blobs` holds the files and pictures that answers cite.
-
-    While `draining` is set the service is not ready, so that nobody sends it new work. `hosts`
-    are the names that a request may be addressed to.
+    `blobs` holds the files and pictures that answers cite, `rules` tell who may ask. `slots` goes
+    before what the model declares. While `draining` is set the service is not ready, so that
+    nobody sends it new work.
     """
-    painter = Painter(blobs)
+
+    live: LiveRelease
+    blobs: Blobs
+    history: ChatHistory
+    rules: Rules
+    admission: Admission = field(default_factory=Admission)
+    on_history_failure: OnFailure = "refuse"
+    slots: int | None = None
+    draining: Event = field(default_factory=Event)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The service over its parts. It starts `live`, stops it, and closes the history."""
+    live, painter = parts.live, Painter(parts.blobs)
 
     @asynccontextmanager
     async def running(_: FastAPI) -> AsyncIterator[None]:
@@ -66,6 +69,7 @@ def create_app(
         finally:
             live.stop()
             painter.close()
+            await parts.history.close()
 
     app = FastAPI(
         title="rag_pipelines chat service",
@@ -76,41 +80,25 @@ def create_app(
         redoc_url=None,
         responses=_REFUSED,
     )
-    app.add_middleware(Guard, hosts=hosts)
-    metrics = Metrics(live)
+    app.add_middleware(Gate, rules=parts.rules)
+    app.add_middleware(Guard)
     tell_errors(app)
-    _add_answers(app, live, metrics)
-    _add_operations(app, live, metrics, draining or Event())
-    app.include_router(file_routes(live, blobs, painter))
+    metrics = Metrics(live)
+    asking = Asking(
+        live, parts.history, parts.admission, metrics, parts.on_history_failure, parts.slots
+    )
+    app.include_router(question_routes(asking, live))
+    app.include_router(openai_routes(asking, live))
+    app.include_router(session_routes(parts.history))
+    app.include_router(feedback_routes(parts.history))
+    _add_operations(app, live, metrics, parts.draining)
+    app.include_router(file_routes(live, parts.blobs, painter))
+    app.include_router(login_routes(parts.rules.keys))
     app.include_router(pages.router)
     return app
 
 
-def _add_answers(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
-    @app.post("/api/question")
-    def question(body: QuestionBody) -> AnswerBody:
-        """Answer a question, with citations; or say that nothing relevant is indexed."""
-        asked = Question(
-            text=body.question,
-            filters=body.filters.rows(),
-            session_id=body.session_id or "",
-        )
-        with metrics.counted(), live.taken(body.release) as served:
-            given = answer(asked, served.version)
-        metrics.count("abstained" if given.abstained else "answered")
-        return AnswerBody.model_validate(asdict(given))
-
-    @app.get("/api/search")
-    def search(
-        q: Annotated[Asked, Query()],
-        k: Annotated[int, Query(ge=1, le=MAX_RESULTS)] = 10,
-        source: Annotated[list[SourceName] | None, Query()] = None,
-    ) -> SearchBody:
-        """The passages nearest to a query, best first."""
-        with live.taken() as served:
-            hits = served.version.retriever.search(q, k, Filters(sources=source or ()))
-            return search_body(served.release.name, hits)
-
+def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining: Event) -> None:
     @app.get("/api/release")
     def release() -> ReleaseBody:
         """What is served: the manifest, the pointer's generation and the model."""
@@ -122,19 +110,22 @@ def _add_answers(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
                 model=ModelBody(name=generator.name, digest=generator.digest),
             )
 
-
-def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining: Event) -> None:
     @app.get("/livez")
     def livez() -> LiveBody:
         """The process answers."""
         return LiveBody()
 
     @app.get("/readyz")
-    def readyz(response: Response) -> ReadyBody:
-        """200 while questions are answered, `degraded` if not from the last publication."""
+    def readyz(request: Request, response: Response) -> ReadyBody:
+        """200 while questions are answered, `degraded` if not from the last publication.
+
+        Where keys exist, a call without one is told the status alone.
+        """
         ready = _ready(live, draining)
         response.status_code = 200 if ready.status in ("ok", "degraded") else 503
-        return ready
+        caller = caller_of(request)
+        unknown = caller.keyed and caller.user is None
+        return ReadyBody(status=ready.status) if unknown else ready
 
     @app.post("/admin/reload", status_code=202)
     def reload() -> ReadyBody:

@@ -1,19 +1,15 @@
-"""What every request and response goes through: addressed to us, small enough, nosniff, CSP.
+"""What every request and response goes through: small enough, nosniff, CSP.
 
-A response may bring a stricter policy of its own.
-
-A page on the web may make a reader's browser call loopback under a name of its own (DNS
-rebinding), so a request must be addressed to a name that is ours. Knows no route.
+A response may bring a stricter policy of its own. Knows no route, and not who asks: `gate` does.
 """
 
 import logging
-from collections.abc import Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag_pipelines.chat.refusals import refusal
+from rag_pipelines.chat.refusals import FAILED, refusal
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +28,8 @@ _HEADERS = {
 class Guard:
     """ASGI middleware around the whole app."""
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
-        """`hosts` are names without a port, lower case; IPv6 in brackets."""
-        self._app, self._hosts = app, frozenset(hosts)
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,12 +47,7 @@ class Guard:
                     told.setdefault(name, value)
             await send(message)
 
-        headers = Headers(scope=scope)
-        if _host(headers) not in self._hosts:
-            names = ", ".join(sorted(self._hosts))
-            refused = refusal(400, "wrong_host", f"Address this service as one of: {names}.")
-            await refused(scope, receive, with_headers)
-        elif _announced(headers) > MAX_BODY:
+        if _announced(Headers(scope=scope)) > MAX_BODY:
             await refusal(413, "too_large", _TOO_LARGE)(scope, receive, with_headers)
         else:
             try:
@@ -66,16 +56,10 @@ class Guard:
                 if begun:
                     raise
                 log.exception("%s %s failed", scope["method"], scope["path"])
-                await refusal(500, "internal", _FAILED)(scope, receive, with_headers)
+                await refusal(500, "internal", FAILED)(scope, receive, with_headers)
 
 
-_FAILED = "The service failed on this; its log tells why."
 _TOO_LARGE = f"The body has more than {MAX_BODY} bytes; send a shorter one."
-
-
-def _host(headers: Headers) -> str:
-    name, colon, port = headers.get("host", "").lower().rpartition(":")
-    return name if colon and port.isdecimal() else f"{name}{colon}{port}"
 
 
 def _announced(headers: Headers) -> int:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 30.0
 _NAMED_AT_ONCE = 2
+_NOTHING = "no release is published yet; run `rag ingest`"
 _JOIN_SECONDS = 5.0
 
 UNNAMED = 0
@@ -62,7 +63,7 @@ class LiveRelease:
         self._generator: tuple[ModelRef, Generator] | None = None
         self._settled = self._tried = 0
         self._retry_at = 0.0
-        self._trouble = ""
+        self._trouble = "the release is being opened"
         self._named = BoundedSemaphore(_NAMED_AT_ONCE)
         self._thread = Thread(target=self._follow, name="live-release", daemon=True)
         self.failures = 0
@@ -84,14 +85,26 @@ class LiveRelease:
         """Look at the pointer now. A notice that is lost, repeated or late does no harm."""
         self._notice.set()
 
+    @property
+    def slots(self) -> int:
+        """How many answers the served model writes at once; one where nothing is served."""
+        with self._lock:
+            return self._served.version.generator.slots if self._served else 1
+
     def health(self) -> Health:
         """Whether questions are answered, and from what was last published."""
         with self._lock:
             served, trouble = self._served, self._trouble
         status: Literal["ok", "degraded", "unready"] = "degraded" if trouble else "ok"
         if served is None:
-            return Health("unready", trouble or "no release is published yet; run `rag ingest`")
+            return Health("unready", trouble or _NOTHING)
         return Health(status, trouble, served.release.name, served.version.generation)
+
+    def releases(self) -> list[str]:
+        """Releases that may be named, the one being served first. Raises `NoRelease`."""
+        with self.taken() as served:
+            good = [release.name for release in self._releases.fallbacks()]
+        return list(dict.fromkeys([served.release.name, *good]))
 
     @contextmanager
     def taken(self, release: str | None = None) -> Iterator[Served]:
@@ -102,7 +115,7 @@ class LiveRelease:
         with self._lock:
             served = self._served
             if served is None:
-                raise NoRelease("No release is being served yet; run `rag ingest`, then ask again.")
+                raise NoRelease(f"There is nothing to answer from: {self._trouble or _NOTHING}.")
             served.take()
         try:
             if release in (None, served.release.name):

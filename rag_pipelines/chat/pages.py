@@ -1,10 +1,11 @@
-"""The two small pages for people: a box to ask in, and the interface written out.
+"""The page that people ask on, and the interface written out.
 
 Knows the files beside it and OpenAPI's shape. Loads nothing from elsewhere: the policy in `guard`
 would not let it, and the machine may have no network.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -12,26 +13,38 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
+from rag_pipelines.chat.guard import POLICY
+
 router = APIRouter(include_in_schema=False)
+
+_KINDS = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml", "html": "text/html"}
+_MODULES = (
+    *("api", "ask", "citations", "dom", "feedback", "login", "prose"),
+    *("release", "sessions", "stream", "turn"),
+)
+STATIC = ("/", "/style.css", "/icon.svg", "/thumb.svg", *(f"/{name}.js" for name in _MODULES))
+"""What a browser needs to log in: files that tell nothing of what is served."""
+
+_POLICY = f"{POLICY}; require-trusted-types-for 'script'; trusted-types tables"
 
 
 def _file(name: str) -> str:
     return (files("rag_pipelines.chat") / "web" / name).read_text(encoding="utf-8")
 
 
-@router.get("/")
-def landing() -> HTMLResponse:
-    return HTMLResponse(_file("index.html"))
+def static(request: Request) -> Response:
+    """A file of the page: asked for again each time, sent again only where it changed."""
+    name = request.url.path.lstrip("/") or "index.html"
+    content = _file(name)
+    tag = f'"{sha256(content.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Content-Security-Policy": _POLICY}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=_KINDS[name.rpartition(".")[2]])
 
 
-@router.get("/ask.js")
-def script() -> Response:
-    return Response(_file("ask.js"), media_type="text/javascript")
-
-
-@router.get("/style.css")
-def style() -> Response:
-    return Response(_file("style.css"), media_type="text/css")
+for _path in STATIC:
+    router.add_api_route(_path, static, methods=["GET"])
 
 
 @router.get("/docs")

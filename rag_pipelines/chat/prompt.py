@@ -1,106 +1,96 @@
-"""Question and passages in, a prompt that fits the generator out.
+"""Question, passages and conversation in, a prompt that fits the generator out.
 
-Knows the template files, how retrieved text is kept apart from instructions, and how many tokens
-a text has at most. Does not know how passages are found, or what becomes of the answer.
+Knows how retrieved text is kept apart from instructions and what is left out first. Does not know
+how passages are found, or what becomes of the answer.
 """
 
-import re
 import secrets
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
-from string import Template
 
-from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.chat.templates import rendered, template_digest
+from rag_pipelines.chat.visible import visible
+from rag_pipelines.inference.protocols import Generator, Message, Prompt
 from rag_pipelines.records import Hit
 
 NO_ANSWER = "NO ANSWER"
 """What the generator is told to write where the passages do not answer."""
 
-_BYTES_PER_TOKEN = 3
-_FRAME = 3
+_FRAME = 16
+"""Tokens that a chat template puts around a message, at most."""
 _SHORTEST_CUT = 64
-_HIDDEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
-_VARIATION = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
-_VARIATION_EXTENDED = re.compile("[\U000e0100-\U000e01ef]")
-# Some servers read these inside a message too, as the end of it and the start of another.
-_CONTROL = re.compile(
-    r"<\s*[|\uff5c][^<>\n]{0,60}[|\uff5c]\s*>"
-    r"|</?(?:s|bos|eos|start_of_turn|end_of_turn)>"
-    r"|\[/?INST\]|<</?SYS>>",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A prompt, about how many tokens it has, and how many passages found no room in it."""
+    """A prompt, how many of the generator's tokens it has, and what found no room in it."""
 
     prompt: Prompt
     tokens: int
     dropped: int
+    """Passages."""
+    dropped_turns: int
+    """Messages of the conversation."""
 
 
-def approximate_tokens(text: str) -> int:
-    """Tokens that a generator makes of a text: one for three bytes of UTF-8, rounded up.
-
-    No generator's own tokenizer is asked, for a server does not offer it. English has four bytes
-    to a token and more, Chinese and Japanese about three: this errs towards too many.
-    """
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
-
-
-def visible(text: str) -> str:
-    """The text as a reader sees it: no hidden characters, no generator's control tokens."""
-    shown = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
-    shown = _VARIATION_EXTENDED.sub("", _VARIATION.sub("", shown))
-    while (cleaned := _CONTROL.sub("", shown)) != shown:  # removal may join another one
-        shown = cleaned
-    return shown
-
-
-def fitted_prompt(question: str, hits: Sequence[Hit], room: int) -> Fitted:
+async def fitted_prompt(
+    question: str,
+    hits: Sequence[Hit],
+    generator: Generator,
+    room: int,
+    history: Sequence[Message] = (),
+) -> Fitted:
     """The prompt with as many of the best passages as `room` tokens hold, one at least.
 
-    A first passage that is too long by itself is cut rather than left out.
+    What the passages leave holds the conversation's last messages, as many as fit. A first
+    passage that is too long by itself is cut rather than left out; the system text never is.
     """
-    nonce = secrets.token_hex(8)
-    taken: list[Hit] = []
-    room -= approximate_tokens("".join(_rendered(question, (), nonce)))
-    for hit in hits:
-        cost = approximate_tokens(_passage(hit)) + 1
-        if cost > room:
-            break
-        taken.append(hit)
-        room -= cost
-    if hits and not taken:
-        taken = [_cut(hits[0], room - _FRAME)]
-    system, user = _rendered(question, taken, nonce)
-    prompt = Prompt(system, user, question, taken, prompt_digest())
-    return Fitted(prompt, approximate_tokens(system + user), len(hits) - len(taken))
+    frame = _prompt(question, (), ())
+    passages = [_passage(hit) for hit in hits]
+    earlier = [visible(message.content) for message in history]
+    fixed, *costs = await generator.count_tokens([frame.system + frame.user, *passages, *earlier])
+    room -= fixed + 2 * _FRAME
+    taken = _fitting(costs[: len(hits)], room)
+    kept = list(hits[:taken])
+    spent = sum(costs[:taken])
+    if hits and not kept:
+        kept, spent = [_cut(hits[0], costs[0], room)], room
+    turns = _fitting([cost + _FRAME for cost in costs[len(hits) :]][::-1], room - spent)
+    said = history[len(history) - turns :]
+    prompt = _prompt(question, kept, said)
+    tokens = await _counted(prompt, generator)
+    return Fitted(prompt, tokens, len(hits) - len(kept), len(history) - turns)
 
 
-@cache
 def prompt_digest() -> str:
-    """First 16 hex digits of the SHA-256 of the template files."""
-    return sha256("\0".join((_template("system"), _template("user"))).encode()).hexdigest()[:16]
+    """Digest of the templates that answers are asked for with."""
+    return template_digest("system", "user")
 
 
-@cache
-def _template(name: str) -> str:
-    return (files("rag_pipelines.chat") / "prompts" / f"{name}.txt").read_text(encoding="utf-8")
-
-
-def _rendered(question: str, hits: Sequence[Hit], nonce: str) -> tuple[str, str]:
-    passages = "\n\n".join(_passage(hit) for hit in hits)
-    system = Template(_template("system")).substitute(no_answer=NO_ANSWER)
-    user = Template(_template("user")).substitute(
-        nonce=nonce, passages=passages, question=" ".join(visible(question).split())
+def _prompt(question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Prompt:
+    user = rendered(
+        "user",
+        nonce=secrets.token_hex(8),
+        passages="\n\n".join(_passage(hit) for hit in hits),
+        question=" ".join(visible(question).split()),
     )
-    return system.strip(), user.strip()
+    shown = [replace(message, content=visible(message.content)) for message in history]
+    system = rendered("system", no_answer=NO_ANSWER)
+    return Prompt(system, user, question, hits, prompt_digest(), shown)
+
+
+async def _counted(prompt: Prompt, generator: Generator) -> int:
+    counts = await generator.count_tokens([message.content for message in prompt.messages])
+    return sum(counts) + _FRAME * len(counts)
+
+
+def _fitting(costs: Sequence[int], room: int) -> int:
+    """How many of the first costs fit."""
+    for taken, cost in enumerate(costs):
+        room -= cost
+        if room < 0:
+            return taken
+    return len(costs)
 
 
 def _passage(hit: Hit) -> str:
@@ -110,8 +100,9 @@ def _passage(hit: Hit) -> str:
     return f"From: {' '.join(visible(where).split())}\n{visible(chunk.text)}"
 
 
-def _cut(hit: Hit, room: int) -> Hit:
-    kept = hit.chunk.text.encode()[: max(room, _SHORTEST_CUT) * _BYTES_PER_TOKEN].decode(
-        errors="ignore"
-    )
+def _cut(hit: Hit, cost: int, room: int) -> Hit:
+    """The beginning of a passage that has `cost` tokens and may have `room`."""
+    text = hit.chunk.text
+    share = max(room - _FRAME, _SHORTEST_CUT) / max(cost, 1)
+    kept = text[: int(len(text) * min(1.0, share * 0.9))]
     return replace(hit, chunk=replace(hit.chunk, text=kept, title="", heading=""))

@@ -7,23 +7,34 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
+from rag_pipelines.chat.access import ForeignUser
+from rag_pipelines.chat.admission import Overloaded
+from rag_pipelines.chat.history.protocol import HistoryUnavailable, UnknownAnswer, UnknownSession
 from rag_pipelines.chat.live import Busy, NoRelease, UnknownRelease
 from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
+_MOST_TOLD = 10
+FAILED = "The service failed on this; its log tells why."
 _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (ModelUnavailable, 503, "model_unavailable"),
     (ModelError, 502, "model_failed"),
     (NoRelease, 503, "no_release"),
     (Busy, 503, "busy"),
+    (Overloaded, 503, "overloaded"),
+    (HistoryUnavailable, 503, "history_unavailable"),
+    (UnknownSession, 404, "unknown_session"),
+    (UnknownAnswer, 404, "unknown_answer"),
     (UnknownRelease, 404, "unknown_release"),
+    (ForeignUser, 403, "foreign_user"),
     (RagError, 500, "internal"),
 )
 _STATUSES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -36,15 +47,25 @@ def refusal(
     return JSONResponse({"error": {"type": word, "message": message}}, status, headers)
 
 
+def fault(error: RagError) -> tuple[int, str]:
+    """Status and word of an error that was raised on purpose."""
+    return next((status, word) for kind, status, word in _FAULTS if isinstance(error, kind))
+
+
 def tell_errors(app: FastAPI) -> None:
     """Handle every exception that the app's routes raise on purpose; `guard` has the others."""
 
     @app.exception_handler(RagError)
     def known(request: Request, error: RagError) -> JSONResponse:
-        status, word = next((s, w) for kind, s, w in _FAULTS if isinstance(error, kind))
+        status, word = fault(error)
         log.warning("%s %s: %s: %s", request.method, request.url.path, word, error)
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else None
+        wait = error.retry_after if isinstance(error, Overloaded) else RETRY_AFTER_SECONDS
+        headers = {"Retry-After": str(wait)} if status == 503 else None
         return refusal(status, word, str(error), headers)
+
+    @app.exception_handler(ClientDisconnect)
+    def left(_: Request, __: ClientDisconnect) -> Response:
+        return Response(status_code=499)  # nobody reads it
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
@@ -52,12 +73,18 @@ def tell_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http(_: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, ValueError | RecursionError):  # FastAPI could not parse it
+            return refusal(
+                422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON"
+            )
         word = _STATUSES.get(error.status_code, "bad_request")
         return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
 
 
 def _explained(errors: Sequence[Any]) -> str:
-    return "; ".join(f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors)
+    told = [f"{_place(error['loc'])}: {_message(error['msg'])}" for error in errors[:_MOST_TOLD]]
+    rest = len(errors) - len(told)
+    return "; ".join([*told, f"and {rest} more"] if rest else told)
 
 
 def _place(location: Sequence[Any]) -> str:

@@ -63,23 +63,27 @@ class QuestionBody(BaseModel):
     question: Asked
     user_id: Annotated[Plain, Field(max_length=200)] | None = None
     session_id: Identifier | None = None
-    stream: Literal[False] = Field(default=False, description="Streaming is not offered.")
+    stream: bool = Field(default=False, description="Tell the answer as server-sent events.")
     release: Annotated[str, Field(pattern=r"^v\d{6,12}-[0-9a-f]{12}$")] | None = None
     filters: Filters = Filters()
 
 
 class UsageBody(BaseModel):
-    """`context_tokens` estimates the prompt; counts that no server told are null."""
+    """The prompt's tokens, and what found no room in it; counts are null where no model wrote."""
 
     context_tokens: int
     context_limit: int
     dropped_chunks: int
+    dropped_turns: int
     prompt_tokens: int | None
     completion_tokens: int | None
 
 
 class AnswerBody(BaseModel):
-    """`grounded` is the share of sentences with support; `prompt` a digest of the templates."""
+    """`grounded` is the share of sentences with support; `prompt` a digest of the templates.
+
+    `history` tells whether the conversation keeps the answer.
+    """
 
     answer: str
     answer_id: str
@@ -92,6 +96,7 @@ class AnswerBody(BaseModel):
     grounded: float
     abstained: bool
     usage: UsageBody
+    history: Literal["stored", "failed", "off"]
 
 
 class SearchResult(BaseModel):
@@ -175,9 +180,9 @@ class ReadyBody(BaseModel):
     """Whether questions are answered, and what is wrong if not all is well."""
 
     status: Literal["ok", "degraded", "unready", "draining"]
-    reason: str
-    release: str
-    generation: int
+    reason: str = ""
+    release: str = ""
+    generation: int = 0
 
 
 class ErrorDetail(BaseModel):

@@ -1,25 +1,29 @@
-"""Runs the chat service: one socket on loopback, and an orderly end.
+"""Runs the chat service: one socket, on loopback where no key exists, and an orderly end.
 
 Knows uvicorn, ports and signals. What is answered stands in `app`.
 """
 
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
-from pathlib import Path
 from threading import Event, Timer
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from rag_pipelines.chat.app import LOOPBACK_NAMES, create_app
+from rag_pipelines.chat.admission import Admission
+from rag_pipelines.chat.app import Parts, create_app
+from rag_pipelines.chat.gate import LOOPBACK_NAMES, Rules
+from rag_pipelines.chat.history.stores import open_history
+from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
-from rag_pipelines.chat.served import LoadGenerator
 from rag_pipelines.errors import UserError
-from rag_pipelines.inference.protocols import Embedder, Generator
+from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines.settings import Settings
 from rag_pipelines.storage.blobs import Blobs
 
 FINISH_SECONDS = 25
@@ -29,52 +33,58 @@ DRAIN_SECONDS = 0.5
 
 
 def serve(
-    host: str,
-    port: int,
-    home: Path,
-    blobs: str,
-    embedder: str,
-    generator: str | None,
+    settings: Settings,
     servers: ModelServers = NO_SERVERS,
-    keep: int = 3,
     ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve what `home` has published until SIGTERM or SIGINT. `ready` is told the address.
+    """Serve what is published until SIGTERM or SIGINT. `ready` is told the address.
 
-    `blobs` is the root of the store of bytes, a folder or fsspec URL, that citations point into.
-    Models are named as in the settings; the pointer's own model goes before `generator`. Raises
-    `UserError` where the address is not loopback or the port is taken.
+    The pointer's own model goes before the one that is set. Raises `UserError` where the port is
+    taken, or where the address is not loopback and there is no key.
     """
     from rag_pipelines.inference.embedders import load_embedder
     from rag_pipelines.inference.generators import load_generator
 
-    listening = listen(host, port)
-    releases = Releases(home / "releases", keep)
+    keys = Keys(settings.keys)
+    listening = listen(settings.host, settings.port, keyed=bool(keys.all()))
 
     def load(name: str | None) -> Generator:
-        return load_generator(name or generator, home, servers)
+        return load_generator(name or settings.generator, settings.home, servers)
 
-    run(listening, releases, Blobs(blobs), load_embedder(embedder, home, servers), load, ready)
+    embedder = load_embedder(settings.embedder, settings.home, servers)
+    releases = Releases(settings.releases, settings.keep_releases)
+    url = settings.history_url.get_secret_value()
+    parts = Parts(
+        live=LiveRelease(releases, embedder, load),
+        blobs=Blobs(settings.blobs),
+        history=open_history(url, settings.history_ttl_days),
+        rules=Rules(keys=keys, hosts=names(listening), rate=settings.rate_limit),
+        admission=Admission(settings.queue, settings.queue_seconds),
+        on_history_failure=settings.history_failure,
+        slots=settings.slots,
+    )
+    run(listening, parts, ready)
 
 
 def run(
-    listening: socket.socket,
-    releases: Releases,
-    blobs: Blobs,
-    embedder: Embedder,
-    load_generator: LoadGenerator,
-    ready: Callable[[str], None] = lambda url: None,
+    listening: socket.socket, parts: Parts, ready: Callable[[str], None] = lambda url: None
 ) -> None:
     """Serve on an open socket until SIGTERM or SIGINT, and close it."""
-    draining = Event()
-    live = LiveRelease(releases, embedder, load_generator)
-    own = address(listening).removeprefix("http://").rpartition(":")[0]
-    app = create_app(live, blobs, draining, {*LOOPBACK_NAMES, own})
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=FINISH_SECONDS
-    )
+    app = create_app(parts)
     ready(address(listening))
-    Server(config, draining).run(sockets=[listening])
+    Server(configured(app), parts.draining).run(sockets=[listening])
+
+
+def configured(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves the app: nothing that a proxy's headers say is believed."""
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=FINISH_SECONDS,
+    )
 
 
 class Server(uvicorn.Server):
@@ -94,9 +104,12 @@ class Server(uvicorn.Server):
         timer.start()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 takes a free one. Raises `UserError`."""
-    family, place = _loopback(host)
+def listen(host: str, port: int, keyed: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises `UserError`, for one where the address is not loopback and no key exists (`keyed`).
+    """
+    family, place = _place(host, keyed)
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -111,20 +124,42 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+def loopback(host: str) -> bool:
+    """Whether nobody but this machine reaches a host, as the setting names it."""
+    place = _ip(host)
+    return place is not None and place.is_loopback
+
+
 def address(listening: socket.socket) -> str:
     """The URL of a listening socket."""
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
-    try:
-        place = ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
-    except ValueError:
-        place = None
-    if place is None or not place.is_loopback:
+def _place(host: str, keyed: bool) -> tuple[socket.AddressFamily, str]:
+    place = _ip(host)
+    if place is None:
         raise UserError(
-            f"RAG_HOST is {host!r}. Without keys the chat service listens on loopback only: set "
-            "RAG_HOST to 127.0.0.1, and put a proxy that asks who is there in front of it."
+            f"RAG_HOST is {host!r}. The chat service listens on an address: set RAG_HOST to "
+            "127.0.0.1, or, where keys exist, to 0.0.0.0 or another address of this machine."
+        )
+    if not (place.is_loopback or keyed):
+        raise UserError(
+            f"RAG_HOST is {host!r}. Without keys the chat service listens on loopback only: make "
+            "a key with `rag keys add NAME`, or set RAG_HOST to 127.0.0.1."
         )
     return (socket.AF_INET6 if place.version == 6 else socket.AF_INET), str(place)
+
+
+def names(listening: socket.socket) -> Collection[str]:
+    """Names by which this machine alone reaches the socket; none where others do as well."""
+    host = listening.getsockname()[0]
+    own = f"[{host}]" if ":" in host else host
+    return {*LOOPBACK_NAMES, own} if loopback(host) else ()
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address("127.0.0.1" if host.lower() == "localhost" else host)
+    except ValueError:
+        return None

@@ -7,7 +7,9 @@ from rag_pipelines.cli import (
     doctor_command,
     elements,
     evaluate,
+    feedback,
     ingest,
+    keys,
     lineage,
     releases,
     services,
@@ -36,3 +38,5 @@ app.command()(lineage.forget)
 app.command()(doctor_command.doctor)
 app.command()(elements.elements)
 app.command()(tables.tables)
+app.add_typer(keys.app, name="keys")
+app.add_typer(feedback.app, name="feedback")

@@ -1,5 +1,6 @@
 """`rag ask` and `rag search`: what the chat service would say, without it running."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from rag_pipelines.chat.answer import Answer, Citation, Question, Version, answer
+from rag_pipelines.chat.answer import Question, Version, answer
+from rag_pipelines.chat.events import Answer
 from rag_pipelines.chat.schemas import search_body
 from rag_pipelines.chat.served import current_version
 from rag_pipelines.cli.output import Json, console, print_json
@@ -20,7 +22,7 @@ from rag_pipelines.errors import UserError
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.lib.project import Project
-from rag_pipelines.records import Hit
+from rag_pipelines.records import Citation, Hit
 from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.settings import settings
 
@@ -36,7 +38,8 @@ def ask(
     if not question.strip():
         raise UserError("The question is empty; say what you want to know.")
     with _served() as version:
-        said = answer(Question(text=question, filters=Filters(sources=source or ())), version)
+        asked = Question(text=question, filters=Filters(sources=source or ()))
+        said = asyncio.run(answer(asked, version))
     print_json(said) if as_json else _show_answer(said)
 
 

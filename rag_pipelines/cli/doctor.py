@@ -1,13 +1,15 @@
 """`rag doctor`: what this installation lacks, and what to do about it.
 
 Knows what must be there for ingesting and answering. The machine's own side stands in
-`machine`, the index's in `index_health`; how a check is printed is the command's business.
+`machine`, the index's in `index_health`, the keys' in `keys_health`; how a check is printed is the
+command's business.
 """
 
 from collections.abc import Callable, Iterator
 
 from rag_pipelines.cli.check import Check, fail, ok, warn
 from rag_pipelines.cli.index_health import index_health
+from rag_pipelines.cli.keys_health import keys_health
 from rag_pipelines.cli.machine import machine_checks
 from rag_pipelines.errors import RagError
 from rag_pipelines.lib.project import Project
@@ -33,6 +35,7 @@ def _probes() -> Iterator[tuple[str, Probe]]:
     yield "generator", _generator
     yield "ollama", _ollama
     yield "index", index_health
+    yield "keys", keys_health
 
 
 def _guarded(name: str, probe: Probe, project: Project) -> Check:

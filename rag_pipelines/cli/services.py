@@ -28,17 +28,7 @@ def serve() -> None:
     from rag_pipelines.chat.server import serve as serve_chat
 
     found = settings()
-    serve_chat(
-        found.host,
-        found.port,
-        found.home,
-        found.blobs,
-        found.embedder,
-        found.generator,
-        Project(found).servers,
-        found.keep_releases,
-        lambda url: remarks.print(f"chat service at {url}"),
-    )
+    serve_chat(found, Project(found).servers, lambda url: remarks.print(f"chat service at {url}"))
 
 
 def _say(services: list[Service]) -> None:

@@ -5,8 +5,6 @@ come from.
 """
 
 from base64 import b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from rag_pipelines.errors import ModelError
@@ -46,7 +44,7 @@ class OllamaCaptioner:
 
     def caption(self, png: bytes, hint: str) -> str:
         """What the model says of the picture. Raises `ModelUnavailable` or `ModelError`."""
-        with _readable(self.name), ollama_errors(self.name, self._model):
+        with ollama_errors(self.name, self._model):
             answer = self._client.chat(
                 self._model,
                 [
@@ -69,7 +67,7 @@ class OpenAICaptioner:
     def caption(self, png: bytes, hint: str) -> str:
         """What the model says of the picture. Raises `ModelUnavailable` or `ModelError`."""
         picture = f"data:image/png;base64,{b64encode(png).decode()}"
-        with _readable(self.name), openai_errors(self.name, self._model):
+        with openai_errors(self.name, self._model):
             answer = self._client.chat.completions.create(
                 model=self._model,
                 messages=[
@@ -86,15 +84,6 @@ class OpenAICaptioner:
                 temperature=0,
             )
             return _said(self.name, answer.choices[0].message.content)
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    """Turn an answer of another shape into `ModelError`: the clients check little of it."""
-    try:
-        yield
-    except (AttributeError, IndexError, TypeError) as error:
-        raise ModelError(f"{name}: the answer cannot be read ({error})") from error
 
 
 def _question(hint: str) -> str:

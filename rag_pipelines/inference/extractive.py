@@ -1,6 +1,7 @@
 """The generator `extractive:`: answers in the passages' own sentences, with no model at all."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import AsyncGenerator, Sequence
 
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.inference.sentences import best_sentences
@@ -20,8 +21,15 @@ class ExtractiveGenerator:
     digest = ""
     context_tokens = 1_000_000
     """It reads the hits, not the prompt, so nothing needs cutting for its sake."""
+    follows_instructions = False
+    slots = 4 * (os.cpu_count() or 1)
+    """An answer takes milliseconds, so a few for each core are never in each other's way."""
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Words, for that is what `max_tokens` counts here."""
+        return [len(text.split()) for text in texts]
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
         """One piece for each sentence."""
         left = max_tokens
         for position, sentence in enumerate(

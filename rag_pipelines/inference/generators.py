@@ -11,13 +11,14 @@ from pathlib import Path
 from rag_pipelines.errors import ModelError
 from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
 from rag_pipelines.inference.extractive import ExtractiveGenerator
+from rag_pipelines.inference.guarded import GuardedGenerator
 from rag_pipelines.inference.llamacpp import (
     SHIPPED,
     LlamaCppGenerator,
     runtime_installed,
     shipped_model,
 )
-from rag_pipelines.inference.names import parse_generator_name
+from rag_pipelines.inference.names import ModelName, parse_generator_name
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 
@@ -33,18 +34,24 @@ class Availability:
     detail: str
 
 
-def load_generator(name: str | None, home: Path, servers: ModelServers = NO_SERVERS) -> Generator:
+def load_generator(
+    name: str | None, home: Path, servers: ModelServers = NO_SERVERS
+) -> GuardedGenerator:
     """The generator of that name, or `default_generator` where it is None or empty.
 
     Raises `ConfigError` for a name that means nothing and `ModelUnavailable` where the model, its
     package or its server is missing. `home` is where factory models will be found.
     """
     parsed = parse_generator_name(name or default_generator(servers))
+    return GuardedGenerator(_loaded(parsed, servers), servers)
+
+
+def _loaded(parsed: ModelName, servers: ModelServers) -> Generator:
     match parsed.provider:
         case "extractive":
             return ExtractiveGenerator()
         case "llamacpp":
-            return LlamaCppGenerator(parsed.model, servers)
+            return LlamaCppGenerator(parsed.model)
         case "ollama":
             from rag_pipelines.inference.ollama_models import OllamaGenerator
 

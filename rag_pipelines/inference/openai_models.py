@@ -5,9 +5,11 @@ citations.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, cast
+from weakref import finalize
 
 import httpx
 from numpy.typing import ArrayLike
@@ -16,6 +18,7 @@ from rag_pipelines.errors import ModelError
 from rag_pipelines.inference.names import ModelName
 from rag_pipelines.inference.protocols import Prompt, Tokenizer
 from rag_pipelines.inference.servers import OPENAI_DEFAULT, ModelServers
+from rag_pipelines.inference.token_counts import ServedTokenizer, approximate_tokens
 from rag_pipelines.inference.tokenizer import tokenizer_for
 from rag_pipelines.inference.transport import (
     DeadlineTransport,
@@ -23,12 +26,13 @@ from rag_pipelines.inference.transport import (
     refused,
     retried,
     timeouts,
+    tls,
     typed_errors,
 )
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
 
 if TYPE_CHECKING:
-    from openai import OpenAI
+    from openai import AsyncOpenAI, OpenAI
 
 _CONTEXT = 8192
 _EMBEDDING_CONTEXT = 512
@@ -48,6 +52,7 @@ class OpenAIEmbedder(UnitEmbedder):
         self._servers = servers
         self._model = name.model
         self._client = open_openai_client(name, servers)
+        finalize(self, self._client.close)  # an embedder is never closed, only let go
         window = retried(lambda: _window(self._client, self.name, name.model), servers)
         self.tokenizer: Tokenizer = tokenizer_for(name.model)
         self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS
@@ -73,40 +78,55 @@ class OpenAIEmbedder(UnitEmbedder):
 
 
 class OpenAIGenerator:
-    """A chat model behind OpenAI's protocol. The protocol tells no digest.
+    """A chat model behind OpenAI's protocol, which tells no digest.
 
-    Nothing is asked of the server before the first question.
+    What the server offers beside the protocol is found out here, once: vLLM and llama.cpp's
+    server tell the context and have a tokenizer, the latter tells its slots too.
+    Raises `ModelUnavailable` where no server answers.
     """
 
     digest = ""
 
     def __init__(self, name: ModelName, servers: ModelServers) -> None:
         self.name = str(name)
-        self._model = name.model
-        self._client = open_openai_client(name, servers)
-        self.context_tokens = _CONTEXT
+        self._served = name
+        self._servers = servers
+        with open_openai_client(name, servers) as client:
+            window = _window(client, self.name, name.model)
+        self.context_tokens = min(window or _CONTEXT, _CONTEXT)
+        root = (name.base_url or OPENAI_DEFAULT).removesuffix("/v1")
+        self.slots = _slots(root, servers) or servers.openai_slots
+        self.follows_instructions = True
+        tokenizer = ServedTokenizer(root, name.model, _key(servers), servers.connect_timeout)
+        self._tokenizer = tokenizer if tokenizer.there() else None
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
-        """Pieces of the answer as they come. Closing the iterator ends the request.
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, by the server where it counts them; else an estimate."""
+        if self._tokenizer:
+            return await self._tokenizer.count(texts)
+        return [approximate_tokens(text) for text in texts]
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        """Pieces of the answer as they come. Closing it ends the request.
 
         The events are read here and not by the client, which takes an answer that breaks off
         for a whole one.
         """
-        request = self._client.chat.completions.with_streaming_response.create(
-            model=self._model,
-            messages=[
-                {"role": "system", "content": prompt.system},
-                {"role": "user", "content": prompt.user},
-            ],
-            max_tokens=max_tokens,
-            temperature=0,
-            stream=True,
-        )
-        with openai_errors(self.name, self._model), request as response:
-            yield from self._pieces(response.iter_lines())
+        with openai_errors(self.name, self._served.model):
+            async with open_async_openai_client(self._served, self._servers) as client:
+                request = client.chat.completions.with_streaming_response.create(
+                    model=self._served.model,
+                    messages=cast("Any", [asdict(message) for message in prompt.messages]),
+                    max_tokens=max_tokens,
+                    temperature=0,
+                    stream=True,
+                )
+                async with request as response, aclosing(self._pieces(response.iter_lines())) as it:
+                    async for piece in it:
+                        yield piece
 
-    def _pieces(self, lines: Iterator[str]) -> Iterator[str]:
-        for line in lines:
+    async def _pieces(self, lines: AsyncIterator[str]) -> AsyncGenerator[str]:
+        async for line in lines:
             if not line.startswith("data:"):
                 continue
             data = line.removeprefix("data:").strip()
@@ -134,20 +154,61 @@ def open_openai_client(name: ModelName, servers: ModelServers) -> "OpenAI":
     )
     return OpenAI(
         base_url=name.base_url or OPENAI_DEFAULT,
-        api_key=servers.openai_api_key or "none",
+        api_key=_key(servers),
         max_retries=0,  # `retried` counts the attempts
         http_client=http,
     )
 
 
+def open_async_openai_client(name: ModelName, servers: ModelServers) -> "AsyncOpenAI":
+    """The official client for one answer, with a limit on every wait but none on the whole.
+
+    One an answer: its connections belong to the event loop that opened them, and it is made in
+    a tenth of a millisecond.
+    """
+    from openai import AsyncOpenAI
+
+    http: Any = httpx.AsyncClient(timeout=timeouts(servers), verify=tls(), trust_env=False)
+    return AsyncOpenAI(
+        base_url=name.base_url or OPENAI_DEFAULT,
+        api_key=_key(servers),
+        max_retries=0,
+        http_client=http,
+    )
+
+
+def _key(servers: ModelServers) -> str:
+    """The key as sent: the client wants one, and HTTP allows no empty one."""
+    return servers.openai_api_key or "none"
+
+
 def _window(client: "OpenAI", name: str, model: str) -> int | None:
-    """The context length, where the server tells it as vLLM does."""
+    """The context length, where the server tells it as vLLM or llama.cpp's does."""
     with openai_errors(name, model):
-        for entry in client.models.list().data:
-            told = (entry.model_extra or {}).get("max_model_len")
-            if entry.id == model and isinstance(told, int):
+        entries = client.models.list().data
+        for entry in entries:
+            more = entry.model_extra or {}
+            told = more.get("max_model_len") or (more.get("meta") or {}).get("n_ctx")
+            # The only model of a server answers to any name at llama.cpp's.
+            if (entry.id == model or len(entries) == 1) and isinstance(told, int):
                 return told
     return None
+
+
+def _slots(root: str, servers: ModelServers) -> int | None:
+    """How many answers it writes at once, where the server tells it as llama.cpp's does."""
+    try:
+        answer = httpx.get(
+            f"{root}/props",
+            headers={"Authorization": f"Bearer {_key(servers)}"},
+            timeout=servers.connect_timeout,
+            verify=tls(),
+            trust_env=False,
+        )
+        told = answer.raise_for_status().json()["total_slots"]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return None
+    return told if isinstance(told, int) else None
 
 
 @contextmanager

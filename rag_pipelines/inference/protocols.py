@@ -1,8 +1,8 @@
 """What an embedder, a generator and a captioner promise. No implementation lives here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,11 +50,20 @@ class Embedder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as chat models take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """A question with what was retrieved for it, before any model's template.
 
     `system` and `user` are the rendered texts; `question` and `hits` are what they were
-    rendered from, for generators that read passages rather than prompts.
+    rendered from, for generators that read passages rather than prompts. `history` holds earlier
+    messages of the conversation, oldest first.
     """
 
     system: str
@@ -63,6 +72,12 @@ class Prompt:
     hits: Sequence[Hit]
     digest: str
     """Digest of the prompt's template files."""
+    history: Sequence[Message] = ()
+
+    @property
+    def messages(self) -> list[Message]:
+        """What a chat model is sent: the system text, earlier messages, the question."""
+        return [Message("system", self.system), *self.history, Message("user", self.user)]
 
 
 class Generator(Protocol):
@@ -72,9 +87,23 @@ class Generator(Protocol):
     digest: str
     context_tokens: int
     """How many tokens prompt and answer may have together."""
+    slots: int
+    """How many answers it writes at once; a further question would wait inside it."""
+    follows_instructions: bool
+    """Whether it can be asked for more than an answer, such as to rewrite a question."""
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
-        """Pieces of the answer as they come."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, by the model's own tokenizer where it can be asked.
+
+        Otherwise an estimate that errs towards too many.
+        """
+        ...
+
+    def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        """Pieces of the answer as they come. Closing it, or cancelling its reader, ends the work.
+
+        The model stops within a second, and nothing of the request is left behind.
+        """
         ...
 
 

@@ -15,8 +15,12 @@ class ModelServers:
 
     Times are seconds: `connect_timeout` to reach a server, `read_timeout` between two pieces of
     its answer, `answer_timeout` for the whole of it, `probe_timeout` to find out whether it is
-    there at all. `retries` counts an embedder's further attempts after a refused
-    connection, a 429 or a 5xx answer; the wait before them starts at `retry_delay` and doubles.
+    there at all. `retries` counts further attempts after a refused connection, a 429 or a 5xx
+    answer; the wait before them starts at `retry_delay` and doubles. After `circuit_failures`
+    failed answers in a row a generator is left alone for `circuit_pause`.
+
+    No server tells how many answers it writes at once: `ollama_slots` is what Ollama does unless
+    OLLAMA_NUM_PARALLEL says otherwise, `openai_slots` what a server for many users does well.
     """
 
     ollama_host: str = OLLAMA_DEFAULT
@@ -28,6 +32,10 @@ class ModelServers:
     probe_timeout: float = 1.0
     retries: int = 2
     retry_delay: float = 0.5
+    circuit_failures: int = 5
+    circuit_pause: float = 30.0
+    ollama_slots: int = 1
+    openai_slots: int = 16
 
 
 NO_SERVERS = ModelServers()

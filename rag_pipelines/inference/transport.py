@@ -4,9 +4,11 @@ Not the way to content: pages and files are fetched by `storage.fetch`. Does not
 server's protocol.
 """
 
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TypeVar
 
 import httpx
@@ -19,6 +21,10 @@ Answer = TypeVar("Answer")
 
 class Passing(ModelUnavailable):
     """An error that another attempt may get past."""
+
+
+class Refused(ModelError):
+    """The server is well but will not answer this request, as it is, at any time."""
 
 
 class DeadlineTransport(httpx.HTTPTransport):
@@ -57,6 +63,12 @@ def timeouts(servers: ModelServers) -> httpx.Timeout:
     return httpx.Timeout(servers.read_timeout, connect=servers.connect_timeout)
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """What connections are checked with. Made once: it takes longer than the client around it."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 def refused(name: str, status: int, message: str, remedy: str) -> ModelError:
     """The error for an answer with that HTTP status."""
     said = f"{name}: the server answered {status} ({message[:300]})"
@@ -64,7 +76,7 @@ def refused(name: str, status: int, message: str, remedy: str) -> ModelError:
         return ModelUnavailable(f"{said}; {remedy}")
     if status == 429 or status >= 500:
         return Passing(said)
-    return ModelError(said)
+    return Refused(said) if status >= 400 else ModelError(said)
 
 
 @contextmanager
@@ -76,9 +88,12 @@ def typed_errors(name: str, remedy: str) -> Iterator[None]:
         raise Passing(f"{name}: no server answers ({error}); {remedy}") from error
     except httpx.TimeoutException as error:
         raise ModelError(f"{name}: the answer did not come in time ({error})") from error
+    except (httpx.NetworkError, httpx.RemoteProtocolError) as error:
+        raise Passing(f"{name}: the connection broke off ({error})") from error
     except httpx.HTTPError as error:
-        raise ModelError(f"{name}: the connection broke off ({error})") from error
-    except ValueError as error:  # JSON that is none, or JSON of another shape
+        raise ModelError(f"{name}: the request failed ({error})") from error
+    except (ValueError, AttributeError, LookupError, TypeError) as error:
+        # JSON that is none, or JSON of another shape: the clients check little of it.
         raise ModelError(f"{name}: the answer cannot be read ({error})") from error
 
 

@@ -25,12 +25,28 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedQuery:
+    """One line of `queries.jsonl`. `earlier` are the questions of the conversation before it.
+
+    `answerability` is the set's own word, empty where it tells none.
+    """
+
+    text: str
+    earlier: list[str]
+    answerability: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
-    """Documents, the judged queries' texts by id, and the grades of each query's documents."""
+    """Documents, the judged queries' texts by id, and the grades of each query's documents.
+
+    `asked` holds every query, those without judgements too.
+    """
 
     documents: list[Document]
     queries: dict[str, str]
     judgements: dict[str, dict[str, int]]
+    asked: dict[str, AskedQuery]
 
 
 def load_dataset(folder: Path) -> Dataset:
@@ -43,7 +59,11 @@ def load_dataset(folder: Path) -> Dataset:
         Document(key, _text(line, row, "title", ""), _text(line, row, "text"))
         for key, line, row in _rows(folder / CORPUS)
     ]
-    texts = {key: _text(line, row, "text") for key, line, row in _rows(folder / QUERIES)}
+    asked = {
+        key: AskedQuery(_text(line, row, "text"), _earlier(line, row), _answerability(row))
+        for key, line, row in _rows(folder / QUERIES)
+    }
+    texts = {key: query.text for key, query in asked.items()}
     judged = _judgements(qrels)
     kept = {key: grades for key, grades in judged.items() if key in texts and any(grades.values())}
     if not kept or not documents:
@@ -51,7 +71,7 @@ def load_dataset(folder: Path) -> Dataset:
             f"{qrels} judges none of the {len(texts)} queries of {folder / QUERIES}: the ids in "
             "its first column must be those of the queries, and a score must be above 0."
         )
-    return Dataset(documents, {key: texts[key] for key in kept}, kept)
+    return Dataset(documents, {key: texts[key] for key in kept}, kept, asked)
 
 
 def _existing(folder: Path) -> Path:
@@ -109,6 +129,23 @@ def _text(place: _Line, row: dict[str, Any], name: str, default: str | None = No
     if not isinstance(value, str):
         _refuse(place, f"expected text under {name!r}, found {type(value).__name__}")
     return value
+
+
+def _earlier(line: _Line, row: dict[str, Any]) -> list[str]:
+    """What the user asked before, oldest first."""
+    history: Any = row.get("history") or []
+    if not isinstance(history, list):
+        _refuse(line, "expected a list of messages under 'history'")
+    messages = cast("list[Any]", history)
+    if not all(isinstance(message, dict) for message in messages):
+        _refuse(line, "expected objects with role and content under 'history'")
+    users = [message for message in messages if message.get("role") == "user"]
+    return [_text(line, message, "content") for message in users]
+
+
+def _answerability(row: dict[str, Any]) -> str:
+    told: Any = row.get("answerability") or ""
+    return str(cast("list[Any]", told)[0] if isinstance(told, list) else told)
 
 
 def _judgements(path: Path) -> dict[str, dict[str, int]]:

@@ -32,11 +32,15 @@ def sync_tree(root: Path) -> None:
         sync(Path(folder))
 
 
-def replace_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Put a new file in the place of `path` in one step that survives a power cut."""
+def replace_json(path: Path, value: Mapping[str, Any], mode: int = 0o666) -> None:
+    """Put a new file in the place of `path` in one step that survives a power cut.
+
+    Nobody whom `mode`, less the umask, keeps out can read it at any time.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{path.name}-{uuid4().hex}")
-    with temporary.open("w", encoding="utf-8") as file:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(value, file, ensure_ascii=False, indent=2, sort_keys=True)
         file.flush()
         os.fsync(file.fileno())

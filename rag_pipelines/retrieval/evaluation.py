@@ -14,7 +14,9 @@ from rag_pipelines.corpus.chunking import chunk_pages, splitter_for
 from rag_pipelines.corpus.embedding import embed_chunks
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Chunk, EmbeddedChunks, Page, Progress, no_progress
+from rag_pipelines.retrieval.conversation import joined
 from rag_pipelines.retrieval.dataset import Dataset, Document, load_dataset
+from rag_pipelines.retrieval.evaluation_turns import TurnsReport, turns_report
 from rag_pipelines.retrieval.fusion import LEXICAL_WEIGHT
 from rag_pipelines.retrieval.manifest import IndexSpec
 from rag_pipelines.retrieval.metrics import measured
@@ -35,6 +37,8 @@ class EvalReport:
     queries: int
     metrics: dict[str, float]
     settings: dict[str, str | int | float]
+    conversations: TurnsReport | None = None
+    """Follow-ups with their conversation against without; None where the set has none."""
 
 
 def evaluate(
@@ -53,8 +57,9 @@ def evaluate(
     embedded, _ = embed_chunks(chunks, embedder, None, progress)
     with _indexed(embedded, embedder, progress) as retriever:
         run = _run(data, retriever, progress)
+        turns = turns_report(data, run, lambda text: retriever.search(text, _CHUNKS))
     settings = _settings(data, embedded, embedder, chunking)
-    return EvalReport(str(folder), len(run), measured(data.judgements, run), settings)
+    return EvalReport(str(folder), len(run), measured(data.judgements, run), settings, turns)
 
 
 def _chunks(documents: list[Document], chunking: Chunking, embedder: Embedder) -> list[Chunk]:
@@ -89,7 +94,8 @@ def _run(data: Dataset, retriever: Retriever, progress: Progress) -> dict[str, l
     """Documents of each query, in the order of their best chunks."""
     run: dict[str, list[str]] = {}
     for done, (key, text) in enumerate(data.queries.items(), 1):
-        urls = [hit.chunk.url for hit in retriever.search(text, _CHUNKS)]
+        searched = joined(text, data.asked[key].earlier)
+        urls = [hit.chunk.url for hit in retriever.search(searched, _CHUNKS)]
         run[key] = list(dict.fromkeys(urls))
         progress("queries", done, len(data.queries))
     return run

@@ -7,12 +7,13 @@ and does not generate; what counts as support by words is in `support`.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.answering import answering
 from rag_pipelines.retrieval.passages import Evidence, Passages, lead_in
-from rag_pipelines.retrieval.sentences import Kind, plain, sentences
+from rag_pipelines.retrieval.sentences import Kind, Sentence, plain, sentences
 from rag_pipelines.retrieval.support import statement
 from rag_pipelines.retrieval.words import terms
 
@@ -33,6 +34,7 @@ _ON_LINES = ("table", "figure")
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MARKS = re.compile(r"\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)")
 _FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]*_]*$")
+_MAY_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\n]")
 _LIST_MARK = re.compile(r"(?:^|\n)\s*((?:[-*+•]|\d{1,3}[.)])\s+)$")
 
 
@@ -61,20 +63,76 @@ def ground(
     Citation marks of the generator's own are removed first. Where nothing remains, the answer is
     extractive if the question is given, and otherwise empty, without citations.
     """
-    passages = Passages(hits, embedder)
-    written = without_marks(text)
-    answer, claims = _Answer(), 0
-    for sentence in sentences(written):
-        said = plain(written[sentence.start : sentence.end])
-        if sentence.kind is Kind.HEADING or not statement(said).words:
-            continue
-        claims += 1
-        evidence = passages.supporting(said)
-        if evidence:
-            answer.add(said, evidence, _gap(written, sentence.start))
-    if not answer.citations and question:
+    grounding = Grounding(hits, embedder)
+    grounding.write(text)
+    grounding.check(whole=True)
+    if question and not grounding.answer.citations:
         return extractive_answer(question, hits, embedder)
-    return answer.finished(claims)
+    return grounding.answer
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence that was held against the hits: `written[start:end]`.
+
+    `text` is what it adds to the answer, with its mark and the space before it; empty where
+    nothing supports it or it was said before. `citation` is the first that cites its passage, and
+    None where an earlier sentence cited that already.
+    """
+
+    start: int
+    end: int
+    text: str = ""
+    citation: Citation | None = None
+
+
+class Grounding:
+    """Holds a text against the hits sentence by sentence, while it is being written."""
+
+    def __init__(self, hits: Sequence[Hit], embedder: Embedder | None = None) -> None:
+        """Without an embedder support is judged by words alone."""
+        self._passages = Passages(hits, embedder)
+        self._answer, self._claims, self._checks = _Answer(), 0, 0
+        self._read, self._may_end = 0, False
+        self._said: set[str] = set()
+        self.written = ""
+        """What was written so far, without citation marks and thoughts."""
+
+    def write(self, text: str) -> bool:
+        """Take in all that was written, and tell whether a sentence may have ended."""
+        self._may_end = self._may_end or bool(_MAY_END.search(text, self._read))
+        self.written, self._read = without_marks(text), len(text)
+        return self._may_end
+
+    def check(self, whole: bool = False) -> list[Checked]:
+        """Check the sentences that ended since the last call.
+
+        The last one waits until another begins, or until the text is `whole`.
+        """
+        found = sentences(self.written)
+        ended = found if whole else found[:-1]
+        new, self._checks = ended[self._checks :], max(self._checks, len(ended))
+        self._may_end = bool(_MAY_END.search(self.written, ended[-1].end if ended else 0))
+        return [self._checked(sentence) for sentence in new]
+
+    @property
+    def answer(self) -> GroundedAnswer:
+        """What was kept so far."""
+        return self._answer.finished(self._claims)
+
+    def _checked(self, sentence: Sentence) -> Checked:
+        start, end = sentence.start, sentence.end
+        said = plain(self.written[start:end])
+        if sentence.kind is Kind.HEADING or said in self._said or not statement(said).words:
+            return Checked(start, end)  # small models fall into saying one sentence for ever
+        self._said.add(said)
+        self._claims += 1
+        evidence = self._passages.supporting(said)
+        if evidence is None:
+            return Checked(start, end)
+        cited = len(self._answer.citations)
+        text = self._answer.add(said, evidence, _gap(self.written, start))
+        return Checked(start, end, text, next(iter(self._answer.citations[cited:]), None))
 
 
 def without_marks(text: str) -> str:
@@ -116,11 +174,14 @@ class _Answer:
         self.citations: list[Citation] = []
         self._pieces: list[str] = []
 
-    def add(self, said: str, evidence: Evidence, gap: str) -> None:
+    def add(self, said: str, evidence: Evidence, gap: str) -> str:
+        """Add a sentence, and tell what the answer grew by."""
         number = self._number(evidence)
         final = _FINAL.search(said)
         at = final.start() if final else len(said)
-        self._pieces.append(f"{gap}{said[:at]} [{number}]{said[at:]}")
+        piece = f"{gap}{said[:at]} [{number}]{said[at:]}"
+        self._pieces.append(piece if self._pieces else piece.lstrip())
+        return self._pieces[-1]
 
     def _number(self, evidence: Evidence) -> int:
         for citation in self.citations:
@@ -131,9 +192,7 @@ class _Answer:
 
     def finished(self, claims: int) -> GroundedAnswer:
         share = len(self._pieces) / claims if claims else 0.0
-        return GroundedAnswer(
-            text="".join(self._pieces).strip(), citations=self.citations, grounded=share
-        )
+        return GroundedAnswer(text="".join(self._pieces), citations=self.citations, grounded=share)
 
 
 def _citation(number: int, evidence: Evidence) -> Citation:

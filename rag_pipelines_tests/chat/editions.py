@@ -1,11 +1,15 @@
 """A handbook in numbered editions, published as releases; and a generator to answer from it."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from threading import Event
 
+from rag_pipelines.chat.answer import Question, Version
+from rag_pipelines.chat.answer import answer as answer_to
+from rag_pipelines.chat.events import Answer
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.records import Chunk, EmbeddedChunks, ModelRef
 from rag_pipelines.retrieval.manifest import Release
@@ -62,6 +66,11 @@ def publish(releases: Releases, edition: int, model: ModelRef = FAKE) -> Pointer
     return releases.publish(build(releases, edition).name, model, f"edition {edition}")
 
 
+def answer(question: Question, version: Version) -> Answer:
+    """An answer, waited for."""
+    return asyncio.run(answer_to(question, version))
+
+
 def edition_of(text: str) -> int:
     """The edition that an answer or a quote names."""
     return int(text.split("edition ")[1].split()[0].rstrip(".,"))
@@ -77,24 +86,60 @@ def damage(release: Release) -> None:
 
 @dataclass
 class Echo:
-    """Writes the best passage's words, or what it was told to; can wait, and can fail."""
+    """Writes the best passage's words, or what it was told to; can wait, and can fail.
+
+    `rewrites` is what it makes of a follow-up; without it it cannot be asked to.
+    """
 
     name: str = FAKE.name
     digest: str = FAKE.digest
     context_tokens: int = 4096
+    slots: int = 4
     says: str | None = None
+    rewrites: str | None = None
     fails: Exception | None = None
+    fails_after: int = 0
+    pause: float = 0.0
+    piece: int = 7
     started: Event = field(default_factory=Event)
     goes_on: Event | None = None
+    prompts: list[Prompt] = field(default_factory=list[Prompt])
+    running: int = 0
+    most_running: int = 0
 
-    def stream(self, prompt: Prompt, max_tokens: int) -> Iterator[str]:
+    @property
+    def follows_instructions(self) -> bool:
+        return self.rewrites is not None
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
+        self.prompts.append(prompt)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            async for piece in self._pieces(prompt):
+                yield piece
+        finally:
+            self.running -= 1
+
+    async def _pieces(self, prompt: Prompt) -> AsyncGenerator[str]:
         self.started.set()
-        if self.goes_on is not None:
-            assert self.goes_on.wait(60)
+        while self.goes_on is not None and not self.goes_on.is_set():
+            await asyncio.sleep(0.01)
+        for number, start in enumerate(range(0, len(text := self._text(prompt)), self.piece)):
+            if self.fails is not None and number == self.fails_after:
+                raise self.fails
+            yield text[start : start + self.piece]
+            await asyncio.sleep(self.pause)
         if self.fails is not None:
             raise self.fails
-        text = prompt.hits[0].chunk.text if self.says is None else self.says
-        yield from (text[start : start + 7] for start in range(0, len(text), 7))
+
+    def _text(self, prompt: Prompt) -> str:
+        if not prompt.hits:
+            return self.rewrites or ""
+        return prompt.hits[0].chunk.text if self.says is None else self.says
 
 
 def releases_in(folder: Path, keep: int = 3) -> Releases:

@@ -18,14 +18,15 @@ from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 ANSWER_KEYS = {
     *("answer", "answer_id", "session_id", "citations", "release", "generation"),
-    *("model", "prompt", "grounded", "abstained", "usage"),
+    *("model", "prompt", "grounded", "abstained", "usage", "history"),
 }
 CITATION_KEYS = {
     *("n", "kind", "url", "title", "heading", "page", "box", "quote", "chunk_id"),
     *("html", "image_url", "document"),
 }
 USAGE_KEYS = {
-    *("context_tokens", "context_limit", "dropped_chunks", "prompt_tokens", "completion_tokens"),
+    *("context_tokens", "context_limit", "dropped_chunks", "dropped_turns"),
+    *("prompt_tokens", "completion_tokens"),
 }
 RESULT_KEYS = {
     *("rank", "score", "url", "title", "heading", "page", "text", "chunk_id", "source"),
@@ -121,7 +122,7 @@ def test_filters_reach_the_search(client: httpx.Client):
         (json.dumps({"question": "x" * 4001}).encode(), "4000"),
         (b'{"question": "a", "strange": 1}', "strange"),
         (b'{"question": "a", "\\ud800": 1}', "unicode"),
-        (b'{"question": "a", "stream": true}', "stream"),
+        (b'{"question": "a", "stream": "perhaps"}', "stream"),
         (b'{"question": "a", "session_id": "../../etc"}', "session_id"),
         (b'{"question": "a", "session_id": {"$ne": 1}}', "session_id"),
         (b'{"question": "a", "user_id": "\\u0000"}', "user_id"),
@@ -254,7 +255,9 @@ def test_a_reload_is_accepted_and_followed(releases: Releases, echo: Echo):
 
 def test_while_draining_the_service_is_not_ready_and_still_answers(shelf: Releases, echo: Echo):
     draining = Event()
-    with serving(LiveRelease(shelf, TopicEmbedder(), lambda name: echo), draining) as client:
+    with serving(
+        LiveRelease(shelf, TopicEmbedder(), lambda name: echo), draining=draining
+    ) as client:
         until(lambda: ready(client, 2))
         draining.set()
         response = client.get("/readyz")

@@ -79,9 +79,8 @@ def client(
 ) -> Iterator[httpx.Client]:
     releases = releases_in(tmp_path_factory.mktemp("files"))
     publish(releases, rows)
-    with serving(
-        LiveRelease(releases, TopicEmbedder(), lambda name: Echo()), blobs=blobs.root
-    ) as client:
+    live = LiveRelease(releases, TopicEmbedder(), lambda name: Echo())
+    with serving(live, blobs=blobs) as client:
         until(lambda: ready(client, 1))
         yield client
 

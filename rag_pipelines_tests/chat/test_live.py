@@ -5,7 +5,7 @@ from threading import Event, Thread
 
 import pytest
 
-from rag_pipelines.chat.answer import Question, answer
+from rag_pipelines.chat.answer import Question
 from rag_pipelines.chat.live import LiveRelease, NoRelease, UnknownRelease
 from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.inference.protocols import Generator
@@ -13,7 +13,15 @@ from rag_pipelines.records import ModelRef
 from rag_pipelines.retrieval.leases import leased_releases
 from rag_pipelines.retrieval.publish import CURRENT
 from rag_pipelines.retrieval.releases import Releases
-from rag_pipelines_tests.chat.editions import FAKE, QUESTION, Echo, damage, edition_of, publish
+from rag_pipelines_tests.chat.editions import (
+    FAKE,
+    QUESTION,
+    Echo,
+    answer,
+    damage,
+    edition_of,
+    publish,
+)
 from rag_pipelines_tests.chat.service import until
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
@@ -40,6 +48,8 @@ def _leased(releases: Releases) -> set[str]:
 
 
 def test_before_the_first_publication_there_is_nothing_to_answer_from(live: LiveRelease):
+    with pytest.raises(NoRelease, match="being opened"), live.taken():
+        pass
     live.step()
     assert live.health().status == "unready"
     with pytest.raises(NoRelease, match="rag ingest"), live.taken():

@@ -1,17 +1,19 @@
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from rag_pipelines.chat.prompt import (
-    approximate_tokens,
-    fitted_prompt,
-    prompt_digest,
-    visible,
-)
+from rag_pipelines.chat.prompt import Fitted, prompt_digest
+from rag_pipelines.chat.prompt import fitted_prompt as fitted_to
+from rag_pipelines.chat.visible import visible
 from rag_pipelines.records import Hit
-from rag_pipelines_tests.chat.editions import QUESTION, chunks
+from rag_pipelines_tests.chat.editions import QUESTION, Echo, chunks
 
 HITS = [Hit(chunk, 1.0, rank) for rank, chunk in enumerate(chunks(1), 1)]
+
+
+def fitted_prompt(question: str, hits: list[Hit], room: int) -> Fitted:
+    return asyncio.run(fitted_to(question, hits, Echo(), room))
 
 
 def _with_text(text: str) -> Hit:
@@ -89,10 +91,6 @@ def test_a_first_passage_that_is_too_long_is_cut():
     fitted = fitted_prompt(QUESTION, [_with_text("long words " * 5000), *HITS], 1000)
     assert (len(fitted.prompt.hits), fitted.dropped) == (1, len(HITS))
     assert fitted.tokens <= 1000
-
-
-def test_tokens_are_never_estimated_below_one_for_three_bytes():
-    assert [approximate_tokens(t) for t in ("", "a", "abcd", "漢字")] == [0, 1, 2, 2]
 
 
 def test_the_digest_is_that_of_the_templates_and_not_of_the_question():

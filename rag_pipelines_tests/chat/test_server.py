@@ -18,9 +18,16 @@ from rag_pipelines_tests.chat.service import ready, until
 @pytest.mark.parametrize(
     "host", ["0.0.0.0", "::", "192.0.2.1", "example.org", "127.0.0.1.example.org", "2130706433"]
 )
-def test_nothing_but_loopback_is_listened_on(host: str):
+def test_without_a_key_nothing_but_loopback_is_listened_on(host: str):
     with pytest.raises(UserError, match="RAG_HOST"):
         listen(host, 0)
+
+
+def test_with_a_key_another_address_is_listened_on_and_a_name_is_none():
+    for host in ("0.0.0.0", "::", "127.0.0.1"):
+        listen(host, 0, keyed=True).close()
+    with pytest.raises(UserError, match="RAG_HOST"):
+        listen("example.org", 0, keyed=True)
 
 
 def test_a_free_port_is_taken_where_none_is_named():

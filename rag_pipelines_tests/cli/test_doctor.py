@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.chat.keys import Keys
 from rag_pipelines.cli.check import Check
 from rag_pipelines.cli.doctor import run_checks, worst
+from rag_pipelines.cli.keys_health import keys_health
 from rag_pipelines.cli.machine import disk_check, port_check, python_check, write_check
 from rag_pipelines.lib.project import Project
 from rag_pipelines.records import EmbeddedChunks, ModelRef
@@ -123,6 +125,30 @@ def test_a_server_that_is_needed_and_away_is_a_failure(monkeypatch: pytest.Monke
 def test_a_variable_that_nobody_reads_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RAG_SOMETHING_ELSE", "1")
     assert "RAG_SOMETHING_ELSE" in named(run_checks(settings()), "variables").found
+
+
+def test_keys_and_host_that_do_not_fit_are_told(monkeypatch: pytest.MonkeyPatch):
+    keys = Keys(settings().keys)
+    assert keys_health(Project(settings())).status == "ok"
+    monkeypatch.setenv("RAG_HOST", "0.0.0.0")
+    assert keys_health(Project(settings())).status == "fail"
+    key = keys.add("pipelines")
+    found = keys_health(Project(settings()))
+    assert (found.status, "RAG_KEY" in found.remedy) == ("warn", True)
+    monkeypatch.setenv("RAG_KEY", key)
+    found = keys_health(Project(settings()))
+    assert (found.status, "the pipelines ask as pipelines" in found.found) == ("ok", True)
+    monkeypatch.setenv("RAG_KEY", f"{key}x")
+    found = keys_health(Project(settings()))
+    assert (found.status, key in f"{found}") == ("fail", False)
+
+
+def test_damaged_keys_are_told():
+    settings().keys.parent.mkdir(parents=True, exist_ok=True)
+    settings().keys.write_text("{")
+    found = named(run_checks(settings()), "keys")
+    assert found.status == "fail"
+    assert "damaged" in found.found
 
 
 def test_a_taken_port_is_told(monkeypatch: pytest.MonkeyPatch, taken: int):

@@ -85,6 +85,12 @@ def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
         return []
 
 
+def addresses(processes: list[psutil.Process]) -> set[str]:
+    """Row B18: where they listen."""
+    open_ = [port for process in processes for port in process.net_connections("inet")]
+    return {port.laddr.ip for port in open_ if port.status == psutil.CONN_LISTEN}
+
+
 def until(look: Callable[[], bool], what: str, folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -126,6 +132,7 @@ def test_what_was_refreshed_is_published_and_one_signal_stops_everything(folder,
         assert found.json()["results"][0]["url"] == f"{site.url}sextant.html"
         started = descendants(process)
         assert any("dagster-daemon" in " ".join(child.cmdline()) for child in started)
+        assert addresses(started) == {"127.0.0.1"}, "whatever listens is this machine's own"
 
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 0

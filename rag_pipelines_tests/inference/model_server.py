@@ -1,10 +1,11 @@
 """A model server on loopback that speaks Ollama's and OpenAI's protocols, faults included."""
 
 import json
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -20,17 +21,20 @@ CAPTION = "A bar chart of  sales\nby year."
 class ModelServer:
     """What the server does next, and what it was asked.
 
-    `fault` is one of none, error, busy_once, hang, drip, endless, cut, invalid, no_done. `vector`
-    makes the vector of a text, `caption` is the whole answer of a chat that is not streamed.
+    `fault` is one of none, error, busy_once, rejected, hang, drip, endless, cut, invalid, no_done.
+    `vector` makes the vector of a text, `caption` is the whole answer of a chat that is not
+    streamed. `hung_up` counts answers whose reader was seen to be gone.
     """
 
     fault: str = "none"
     vector: Callable[[str], list[Any]] = lambda text: [float(len(text)), 1.0, 2.0]
     extra_vectors: int = 0
+    tokenizes: bool = False
+    slots: int | None = None
     caption: str = CAPTION
     models: list[str] = field(default_factory=lambda: [EMBEDDING_MODEL, CHAT_MODEL])
     requests: list[tuple[str, Any]] = field(default_factory=list)
-    broken_pipes: int = 0
+    hung_up: int = 0
     digest: str = "digest-1"
     address: str = ""
 
@@ -39,12 +43,11 @@ class ModelServer:
 
 
 @contextmanager
-def serving(state: ModelServer) -> Iterator[ModelServer]:
+def serving(state: ModelServer, port: int = 0) -> Iterator[ModelServer]:
     class Handler(_Handler):
         server_state = state
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     state.address = f"http://127.0.0.1:{server.server_port}"
@@ -56,8 +59,18 @@ def serving(state: ModelServer) -> Iterator[ModelServer]:
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class _Handler(BaseHTTPRequestHandler):
     server_state: ModelServer
+    protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # a client that is done resets its connection
+            super().handle()
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -74,18 +87,29 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((self.path, body))
         streams = bool(body and body.get("stream"))
         computes = self.path in ("/api/embed", "/v1/embeddings", *CHATS)
-        if computes and state.fault in ("error", "busy_once", "hang"):
-            if state.fault == "hang":
-                time.sleep(3)
-                return
+        if computes and state.fault in ("error", "busy_once"):
             state.fault = "none" if state.fault == "busy_once" else state.fault
-            self._json({"error": "out of memory"}, 500)
+            self._error("out of memory", 500)
+        elif computes and state.fault == "rejected":
+            self._error("too long", 400)
+        elif computes and state.fault == "hang":
+            self._hang()
         elif streams:
             self._stream(self.path)
         elif self.path in CHATS and state.fault == "invalid":
             self._json("no object", 200)
         else:
             self._json(*self._plain(self.path, body))
+
+    def _error(self, message: str, status: int) -> None:
+        shaped = {"message": message} if self.path.startswith("/v1") else message
+        self._json({"error": shaped}, status)
+
+    def _hang(self) -> None:
+        """Say nothing until the client is gone."""
+        self.close_connection = True
+        if select.select([self.connection], [], [], 30)[0]:
+            self.server_state.hung_up += 1
 
     def _plain(self, path: str, body: Any) -> tuple[Any, int]:
         state = self.server_state
@@ -104,6 +128,10 @@ class _Handler(BaseHTTPRequestHandler):
             return {"model": body["model"], "message": message, "done": True}, 200
         if path == "/v1/chat/completions":
             return _completion(body["model"], state.caption), 200
+        if path == "/tokenize" and state.tokenizes:
+            return {"tokens": list(body["prompt"].encode())}, 200
+        if path == "/props" and state.slots:
+            return {"total_slots": state.slots}, 200
         return {"error": "no such path"}, 404
 
     def _shown(self, name: str) -> tuple[Any, int]:
@@ -127,39 +155,50 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
 
     def _stream(self, path: str) -> None:
         state = self.server_state
         pieces = _ollama_pieces() if path == "/api/chat" else _openai_pieces()
-        data = b"".join(pieces)
-        if state.fault == "cut":
-            data = data[: len(pieces[0]) + 20]
-        if state.fault == "no_done":
-            data = b"".join(pieces[:-1])
-        if state.fault == "invalid":
-            data = pieces[0] + b"data: {broken\n\n"
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        self._send(data if state.fault != "endless" else b"", pieces[0])
-
-    def _send(self, data: bytes, first: bytes) -> None:
-        state = self.server_state
         try:
-            if state.fault == "drip":
-                for byte in data:
-                    self.wfile.write(bytes([byte]))
-                    time.sleep(0.05)
-            elif state.fault == "endless":
-                for _ in range(500):
-                    self.wfile.write(first)
-                    time.sleep(0.01)
+            for chunk in _faulty(state.fault, pieces):
+                self._chunk(chunk)
+            if state.fault == "cut":
+                self.close_connection = True
             else:
-                self.wfile.write(data)
+                self._chunk(b"")
         except OSError:
-            state.broken_pipes += 1
+            self.close_connection = True
+            state.hung_up += 1
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+def _faulty(fault: str, pieces: list[bytes]) -> Iterator[bytes]:
+    """The pieces as a server with that fault sends them."""
+    if fault == "drip":
+        for byte in b"".join(pieces):
+            yield bytes([byte])
+            time.sleep(0.05)
+    elif fault == "endless":
+        while True:
+            yield pieces[0]
+            time.sleep(0.01)
+    elif fault == "cut":
+        yield pieces[0]
+        yield pieces[1][:20]
+    elif fault == "invalid":
+        yield pieces[0]
+        yield b"data: {broken\n\n"
+    else:
+        yield from pieces[:-1] if fault == "no_done" else pieces
 
 
 def _served(name: str) -> Any:

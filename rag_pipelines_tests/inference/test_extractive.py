@@ -4,6 +4,7 @@ from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.inference.sentences import best_sentences, split_sentences, words_of
 from rag_pipelines.records import Chunk, Hit
+from rag_pipelines_tests.inference.asking import pieces
 
 WARRANTY = """# Warranty
 
@@ -27,7 +28,7 @@ HITS = [_hit(SHIPPING, 1, "Shipping"), _hit(WARRANTY, 2, "Warranty")]
 
 def _answer(question: str, hits: list[Hit], max_tokens: int = 200) -> str:
     prompt = Prompt("", "", question, hits, "")
-    return "".join(load_generator("extractive:", Path()).stream(prompt, max_tokens))
+    return "".join(pieces(load_generator("extractive:", Path()), prompt, max_tokens))
 
 
 def test_sentences_end_at_stops_items_and_headings_and_keep_their_closing_marks():

@@ -1,18 +1,21 @@
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rag_pipelines.errors import ConfigError, ModelError, ModelUnavailable
+from rag_pipelines.errors import ConfigError, ModelUnavailable
 from rag_pipelines.inference.generators import (
     available_generators,
     default_generator,
     load_generator,
 )
 from rag_pipelines.inference.llamacpp import SHIPPED_SHA256, LlamaCppGenerator
-from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.inference.protocols import Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines.inference.transport import Refused
+from rag_pipelines_tests.inference.asking import collected, counted, pieces
 from rag_pipelines_tests.inference.model_server import CHAT_MODEL, EMBEDDING_MODEL, ModelServer
 
 
@@ -22,27 +25,40 @@ def smollm2() -> LlamaCppGenerator:
 
 
 def test_the_shipped_model_answers_in_pieces(smollm2: LlamaCppGenerator, prompt: Prompt):
-    pieces = list(smollm2.stream(prompt, 8))
-    assert 1 <= len(pieces) <= 8
-    assert "".join(pieces).strip()
+    answer = pieces(smollm2, prompt, 8)
+    assert 1 <= len(answer) <= 8
+    assert "".join(answer).strip()
     assert smollm2.digest == SHIPPED_SHA256
 
 
 def test_the_shipped_model_answers_the_same_twice(smollm2: LlamaCppGenerator, prompt: Prompt):
-    assert list(smollm2.stream(prompt, 6)) == list(smollm2.stream(prompt, 6))
+    assert pieces(smollm2, prompt, 6) == pieces(smollm2, prompt, 6)
 
 
 def test_closing_a_stream_frees_the_models_slot(smollm2: LlamaCppGenerator, prompt: Prompt):
-    stream = smollm2.stream(prompt, 3000)
-    next(stream)
-    stream.close()  # type: ignore[attr-defined]
-    assert list(smollm2.stream(prompt, 2))
+    async def closed_then_asked() -> list[str]:
+        stream = smollm2.stream(prompt, 3000)
+        await anext(stream)
+        await stream.aclose()
+        return await collected(smollm2, prompt, 2)
+
+    assert asyncio.run(closed_then_asked())
 
 
 def test_a_prompt_past_the_context_is_a_typed_error(smollm2: LlamaCppGenerator, prompt: Prompt):
     long = replace(prompt, user="word " * (smollm2.context_tokens + 1))
-    with pytest.raises(ModelError, match="context size"):
-        list(smollm2.stream(long, 5))
+    with pytest.raises(Refused, match="context size"):
+        pieces(smollm2, long, 5)
+
+
+def test_earlier_messages_reach_the_model(smollm2: LlamaCppGenerator, prompt: Prompt):
+    earlier = (Message("user", "word " * (smollm2.context_tokens + 1)), Message("assistant", "No."))
+    with pytest.raises(Refused, match="context size"):
+        pieces(smollm2, replace(prompt, history=earlier), 5)
+
+
+def test_tokens_are_counted_by_the_models_own_tokenizer(smollm2: LlamaCppGenerator):
+    assert counted(smollm2, ["hello there", "", "<|im_start|>"]) == [2, 0, 1]
 
 
 def test_a_file_that_is_no_gguf_is_refused_before_it_is_opened(tmp_path: Path):

@@ -1,18 +1,21 @@
 """Chat models over HTTP, by the official clients, against a server that also fails."""
 
 import socket
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.inference.generators import load_generator
-from rag_pipelines.inference.protocols import Generator, Prompt
+from rag_pipelines.inference.protocols import Generator, Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
-from rag_pipelines_tests.inference.model_server import WORDS, ModelServer
+from rag_pipelines.inference.token_counts import approximate_tokens
+from rag_pipelines_tests.inference.asking import counted, pieces
+from rag_pipelines_tests.inference.model_server import CHAT_MODEL, WORDS, ModelServer
 
 KINDS = ["ollama", "openai"]
+CHATS = {"ollama": "/api/chat", "openai": "/v1/chat/completions"}
 
 
 def _load(kind: str, server: ModelServer, servers: ModelServers) -> Generator:
@@ -24,14 +27,14 @@ def _load(kind: str, server: ModelServer, servers: ModelServers) -> Generator:
 def test_an_answer_comes_in_pieces(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    assert list(_load(kind, server, servers).stream(prompt, 20)) == WORDS
+    assert pieces(_load(kind, server, servers), prompt) == WORDS
 
 
 def test_ollama_is_told_its_context_and_asked_for_the_models_digest(
     server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
     generator = _load("ollama", server, servers)
-    list(generator.stream(prompt, 20))
+    pieces(generator, prompt)
     (request,) = server.asked("/api/chat")
     assert request["options"] == {"num_ctx": 300, "num_predict": 20, "temperature": 0}
     assert [message["content"] for message in request["messages"]] == [prompt.system, prompt.user]
@@ -42,48 +45,60 @@ def test_ollama_is_told_its_context_and_asked_for_the_models_digest(
 def test_openai_is_sent_the_prompt_as_system_and_user(
     server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    list(_load("openai", server, servers).stream(prompt, 20))
+    pieces(_load("openai", server, servers), prompt)
     (request,) = server.asked("/v1/chat/completions")
     assert [message["content"] for message in request["messages"]] == [prompt.system, prompt.user]
     assert (request["model"], request["max_tokens"]) == ("tiny", 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("fault", ["error", "hang", "drip", "cut", "invalid", "no_done"])
-def test_a_fault_is_a_typed_error_and_not_half_an_answer(
-    kind: str, fault: str, server: ModelServer, servers: ModelServers, prompt: Prompt
+def test_earlier_messages_are_sent_between_the_system_text_and_the_question(
+    kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    generator = _load(kind, server, servers)
-    server.fault = fault
-    with pytest.raises(ModelError, match="tiny"):
-        list(generator.stream(prompt, 20))
+    earlier = (Message("user", "A kettle?"), Message("assistant", "Yes."))
+    pieces(_load(kind, server, servers), replace(prompt, history=earlier))
+    (request,) = server.asked(CHATS[kind])
+    assert request["messages"] == [
+        {"role": "system", "content": prompt.system},
+        {"role": "user", "content": "A kettle?"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": prompt.user},
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_server_recovers_without_the_generator_being_loaded_again(
+def test_one_generator_serves_one_event_loop_after_another(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
     generator = _load(kind, server, servers)
-    server.fault = "cut"
-    with pytest.raises(ModelError):
-        list(generator.stream(prompt, 20))
-    server.fault = "none"
-    assert list(generator.stream(prompt, 20)) == WORDS
+    assert [pieces(generator, prompt) for _ in range(3)] == [WORDS] * 3
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_closing_the_stream_ends_the_request_at_the_server(
-    kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
+def test_openai_tells_context_and_slots_where_the_server_does(
+    server: ModelServer, servers: ModelServers
 ):
-    generator = _load(kind, server, servers)
-    server.fault = "endless"
-    stream = generator.stream(prompt, 20)
-    assert next(stream) == WORDS[0]
-    stream.close()  # type: ignore[attr-defined]
-    deadline = time.monotonic() + 20
-    while not server.broken_pipes and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert server.broken_pipes == 1
+    name = f"openai:{CHAT_MODEL}@{server.address}/v1"
+    vllm = load_generator(name, Path(), servers)
+    assert (vllm.context_tokens, vllm.slots) == (300, servers.openai_slots)
+    server.slots = 3
+    assert load_generator(name, Path(), servers).slots == 3
+    assert _load("openai", server, servers).context_tokens == 8192  # it lists no such model
+
+
+@pytest.mark.parametrize("key", ["", "secret-key"])
+def test_a_server_with_a_tokenizer_counts_and_others_are_estimated(
+    key: str, server: ModelServer, servers: ModelServers
+):
+    keyed = replace(servers, openai_api_key=key)
+    texts = ["", "kettle", "Wasserkocher\ud800"]
+    server.tokenizes = True
+    counting = _load("openai", server, keyed)
+    assert counted(counting, texts) == [0, 6, 13]  # the test's server makes a token of each byte
+    server.tokenizes = False
+    estimates = [approximate_tokens(text) for text in texts]
+    assert counted(counting, texts) == estimates  # it went away after loading
+    assert counted(_load("openai", server, keyed), texts) == estimates
+    assert counted(_load("ollama", server, keyed), texts) == estimates
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -93,7 +108,7 @@ def test_a_server_that_is_not_there_is_unavailable_with_a_remedy(kind: str, prom
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
         name = f"{kind}:tiny@{address}"
         with pytest.raises(ModelUnavailable, match=r"ollama serve|check the address"):
-            list(load_generator(name, Path()).stream(prompt, 5))
+            pieces(load_generator(name, Path()), prompt)
 
 
 def test_a_model_that_ollama_lacks_is_unavailable_and_the_pull_is_named(servers: ModelServers):

@@ -115,3 +115,50 @@ def test_judgements_of_other_queries_are_no_set(tmp_path: Path):
     (folder / "qrels.tsv").write_text("x1\td1\t1\n")
     with pytest.raises(ConfigError, match="none of the 4 queries"):
         load_dataset(folder)
+
+
+def conversation(folder: Path) -> Path:
+    """A follow-up that says nothing by itself, and questions with and without an answer."""
+    dataset(folder)
+    before = [
+        {"role": "user", "content": "Tell me about sourdough bread"},
+        {"role": "agent", "content": "It is a volcano of herons."},
+    ]
+    told = [
+        {"_id": "q1", "text": QUERIES["q1"], "answerability": ["ANSWERABLE"]},
+        {
+            "_id": "q2",
+            "text": "Does it live in water?",
+            "history": before,
+            "answerability": ["ANSWERABLE"],
+        },
+        {"_id": "q5", "text": "Who won the election?", "answerability": ["UNANSWERABLE"]},
+    ]
+    write(folder / "queries.jsonl", told)
+    return folder
+
+
+def test_follow_ups_are_measured_with_their_conversation_and_without(
+    tmp_path: Path, embedder: Embedder
+):
+    report = evaluate(conversation(tmp_path), embedder)
+    turns = report.conversations
+    assert turns is not None
+    assert turns.queries == 1
+    assert turns.with_history == 1.0 > turns.last_turn_only
+    assert turns.difference == turns.low == turns.high == 1.0 - turns.last_turn_only
+    assert turns.abstained == {"answerable": 0.0, "unanswerable": 1.0}
+    assert report.metrics["ndcg@10"] == 1.0, "the set's figure is that of what is served"
+
+
+def test_a_set_without_conversations_tells_of_none(tmp_path: Path, embedder: Embedder):
+    assert evaluate(dataset(tmp_path), embedder).conversations is None
+
+
+@pytest.mark.parametrize("history", ["text", ["text"], [{"role": "user", "content": 7}]])
+def test_a_conversation_that_is_none_is_named(tmp_path: Path, history: object):
+    path = dataset(tmp_path) / "queries.jsonl"
+    with path.open("a") as file:
+        file.write(json.dumps({"_id": "q9", "text": "a", "history": history}) + "\n")
+    with pytest.raises(ConfigError, match=r"queries\.jsonl:5: "):
+        load_dataset(tmp_path)

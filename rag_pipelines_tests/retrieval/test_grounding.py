@@ -95,6 +95,12 @@ def test_one_passage_quoted_twice_has_one_number():
     assert len(answer.citations) == len({(c.chunk_id, c.quote) for c in answer.citations})
 
 
+def test_a_sentence_said_again_is_said_once():
+    answer = ground("The gateway weighs 420 grams. Elves. " * 3, HITS)
+    assert answer.text == "The gateway weighs 420 grams [1]."
+    assert answer.grounded == 0.5
+
+
 def test_a_list_stays_a_list():
     text = "- The probe has three years of warranty.\n- Elves.\n- The gateway weighs 420 grams."
     assert ground(text, HITS).text == (

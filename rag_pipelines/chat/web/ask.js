@@ -1,103 +1,157 @@
-// Asks the service and shows what it says as text: nothing that a page or a model wrote is markup.
-"use strict";
+/* The conversation: what is asked, stopped, opened and begun anew. The other files do the rest. */
 
-const element = (id) => document.getElementById(id);
+import { read } from "./api.js";
+import { element, made, tell } from "./dom.js";
+import { admitted, loginForm } from "./login.js";
+import { Serving } from "./release.js";
+import { Sessions, named, path } from "./sessions.js";
+import { answered } from "./stream.js";
+import { Turn, turnsOf } from "./turn.js";
 
-const CELLS = new Set(["TABLE", "CAPTION", "THEAD", "TBODY", "TR", "TH", "TD"]);
-const DIGEST = /^[0-9a-f]{64}$/;
+const serving = new Serving();
+const sessions = new Sessions(() => session, begin);
+const question = element("question");
+let session = "";
+let running = null;
 
-function linked(text, href) {
-  const link = document.createElement("a");
-  link.textContent = text;
-  if (href) {
-    link.href = href;
-    link.rel = "noopener noreferrer";
-  }
-  return link;
+function busy(on) {
+  element("send").textContent = on ? "Stop" : "Ask";
+  element("send").classList.toggle("stop", on);
+  element("turns").setAttribute("aria-busy", on);
 }
 
-/* The file in the store, or the page on the web. */
-function address({ url, document: digest }) {
-  if (DIGEST.test(digest || "")) return `/api/documents/${digest}`;
-  return /^https?:\/\//i.test(url) ? url : "";
+function show(turns) {
+  element("turns").replaceChildren(...turns.map((turn) => turn.node));
+  element("empty").hidden = turns.length > 0;
 }
 
-function pageImage({ document: digest, page, box }) {
-  if (!DIGEST.test(digest || "") || !Number.isInteger(page) || !box) return "";
-  const marked = box.map((point) => Number(point).toFixed(1)).join(",");
-  return `/api/documents/${digest}/pages/${page}.png?box=${marked}`;
+/* The page follows an answer as it grows, unless its reader scrolled away. */
+function following(change) {
+  const near = innerHeight + scrollY > document.documentElement.scrollHeight - 120;
+  change();
+  if (near) scrollTo(0, document.documentElement.scrollHeight);
 }
 
-/* A table built anew from what was sent: cells, spans and text, and nothing else. */
-function copied(node) {
-  if (node.nodeType === Node.TEXT_NODE) return document.createTextNode(node.data);
-  if (!CELLS.has(node.nodeName)) return document.createTextNode(node.textContent);
-  const made = document.createElement(node.nodeName);
-  for (const span of ["rowspan", "colspan"]) {
-    const count = Number.parseInt(node.getAttribute(span), 10);
-    if (count > 1 && count <= 1000) made.setAttribute(span, count);
-  }
-  made.append(...Array.from(node.childNodes, copied));
-  return made;
+function began(told, turn) {
+  session = told.session_id;
+  history.replaceState(null, "", `#${session}`);
+  turn.searched(told);
+  tell("Writing the answer.");
 }
 
-function evidence({ kind, html, quote, heading, image_url: image }) {
-  const table = html && new DOMParser().parseFromString(html, "text/html").querySelector("table");
-  if (kind === "table" && table) {
-    const wide = document.createElement("div");
-    wide.className = "table";
-    wide.append(copied(table));
-    return wide;
-  }
-  const said = document.createElement("blockquote");
-  said.textContent = quote;
-  if (kind !== "figure" || !/^\/api\/images\/[0-9a-f]{64}$/.test(image || "")) return said;
-  const figure = document.createElement("figure");
-  const picture = document.createElement("img");
-  picture.src = image;
-  picture.alt = heading || quote;
-  figure.append(picture, said);
-  return figure;
+function finished(told, turn) {
+  turn.done(told);
+  serving.seen(told);
+  const count = told.citations.length;
+  tell(`The answer is there, with ${count} ${count === 1 ? "source" : "sources"}.`);
 }
 
-function citation(cited) {
-  const { n, url, title, heading, page } = cited;
-  const item = document.createElement("li");
-  item.value = n;
-  item.append(linked([title || url, heading].filter(Boolean).join(" › "), address(cited)));
-  if (page) item.append(", ", linked(`page ${page}`, pageImage(cited)));
-  item.append(evidence(cited));
-  return item;
-}
+const HEARD = {
+  retrieval: began,
+  token: (told, turn) => turn.token(told),
+  citation: (told, turn) => turn.cite(told),
+  done: finished,
+};
 
-async function ask(question) {
-  const response = await fetch("/api/question", {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ question }),
-  });
-  const told = await response.json();
-  if (!response.ok) throw new Error(told.error.message);
-  return told;
-}
-
-function show(told) {
-  element("answer").textContent = told.answer;
-  element("citations").replaceChildren(...told.citations.map(citation));
-  element("origin").textContent = `${told.model}, release ${told.release}`;
-}
-
-element("ask").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = event.target.querySelector("button");
-  button.disabled = true;
-  show({ answer: "…", citations: [], model: "asking", release: "" });
-  element("origin").textContent = "";
+async function ask(text) {
+  const stopping = (running = new AbortController());
+  const turn = new Turn(text);
+  element("turns").append(turn.node);
+  element("empty").hidden = true;
+  turn.waiting("Searching…");
+  tell("Searching.");
+  turn.node.scrollIntoView({ block: "start" });
+  busy(true);
   try {
-    show(await ask(element("question").value));
-  } catch (error) {
-    element("answer").textContent = String(error.message);
+    for await (const { event, data } of answered(text, session, stopping.signal)) {
+      stopping.signal.throwIfAborted();
+      following(() => HEARD[event]?.(data, turn));
+    }
+  } catch (failure) {
+    if (stopping.signal.aborted) turn.stopped();
+    else turn.failed(failure.message, () => { turn.node.remove(); ask(text); });
   } finally {
-    button.disabled = false;
+    if (running === stopping) {
+      running = null;
+      busy(false);
+    }
   }
+  await sessions.load();
+}
+
+function stop() {
+  running?.abort();
+  running = null;
+  busy(false);
+}
+
+function begin() {
+  stop();
+  session = "";
+  history.replaceState(null, "", "/");
+  show([]);
+  sessions.show();
+  question.focus();
+}
+
+async function open(id) {
+  stop();
+  session = id;
+  try {
+    const { messages } = await read(path(id));
+    if (session !== id) return;
+    show(turnsOf(messages));
+    element("turns").lastElementChild?.scrollIntoView({ block: "start" });
+  } catch (failure) {
+    if (failure.status === 404) session = "";
+    show([]);
+    element("turns").replaceChildren(made("p", { class: "error", role: "alert" }, failure.message));
+  }
+  sessions.show();
+  aside(false);
+}
+
+function aside(on) {
+  element("aside").classList.toggle("open", on);
+  element("sessions-toggle").setAttribute("aria-expanded", on);
+}
+
+function examples() {
+  element("known").textContent = serving.sources.length
+    ? `Indexed now: ${serving.sources.slice(0, 8).join(", ")}.` : "";
+}
+
+async function enter() {
+  await Promise.all([serving.look(), sessions.load()]);
+  examples();
+  if (named()) await open(named());
+  question.focus();
+}
+
+function submitted(event) {
+  event.preventDefault();
+  if (running) return stop();
+  const text = question.value.trim();
+  if (!text) return;
+  question.value = "";
+  ask(text);
+}
+
+element("ask").addEventListener("submit", submitted);
+question.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  if (!running) element("ask").requestSubmit();
 });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  stop();
+  aside(false);
+});
+element("new").addEventListener("click", () => { begin(); aside(false); });
+element("sessions-toggle").addEventListener("click", () => aside(!element("aside").classList.contains("open")));
+addEventListener("hashchange", () => { if (named() && named() !== session) open(named()); });
+
+loginForm(enter);
+admitted().then((may) => { if (may) enter(); }, (failure) => { element("origin").textContent = failure.message; });
+serving.follow();

@@ -35,7 +35,7 @@ def chat_release(
             "after": after.release,
             "generation": after.generation,
             "model": after.model.name,
-            "seconds_to_serve": seconds if seconds is not None else "no chat service is running",
+            "seconds_to_serve": seconds,
             "removed_releases": ", ".join(removed) or "none",
         },
     )

@@ -1,0 +1,1 @@
+"""Conversations and feedback, kept: one protocol, two stores."""
