@@ -6,6 +6,8 @@ REASONS = (
     "encrypted", "damaged", "too large", "timeout", "memory", "crashed", "empty", "type", "error"
 )  # fmt: skip
 
+_LASTING = frozenset({"encrypted", "damaged", "too large", "empty", "type"})
+
 
 class DocumentFailure(RagError):
     """A document that a parser cannot read. `str()` of it is what `DocumentFile.problem` says.
@@ -17,3 +19,11 @@ class DocumentFailure(RagError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def is_lasting(problem: str) -> bool:
+    """Whether a `DocumentFile.problem` lies in the bytes, so that a further attempt meets it too.
+
+    Time, memory and a crash may be the machine's: those are tried again.
+    """
+    return problem.partition(":")[0] in _LASTING

@@ -54,13 +54,13 @@ def pdf_elements(
     files = files_of(name, source, ledger, project.blobs, project.denied)
     good = last_good(instance, "pdf_elements", name, before_run=run_id)
     known = previous_records(project.tables, "pdf_elements", name, good, Element) if files else []
+    before = documents_of(project.tables, name, good)
     found = read_elements(
-        files, project.blobs, known, source.documents, progress, cloud=project.cloud
+        files, project.blobs, known, source.documents, progress, cloud=project.cloud, before=before
     )
     for file in found.files:
         if file.problem:
             context.log.warning(f"{file.url} could not be read: {file.problem}")
-    before = documents_of(project.tables, name, good)
     described = of_elements(found.files, found.elements, found.parsed) | {
         DOCUMENTS_VERSION: keep_documents(project.tables, name, found.files),
         "discovered": len(files) if source.documents else 0,  # a website's are in its ledger
