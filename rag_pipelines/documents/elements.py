@@ -62,11 +62,10 @@ def read_elements(
 ) -> ReadDocuments:
     """The elements of all files in their order, in reading order; same bytes are parsed once.
 
-    A document of which `previous` holds elements of this version is not parsed again, and neither
-    is one that `before`, the files of last time, tells to be encrypted, damaged, empty, too large
-    or of no type that is read, unless version or limits changed. One that took too much time or
-    memory, crashed its parser or failed in another way is tried again; so is any that a service
-    may read yet. `settings` are those of a `documents:` source; without them its defaults hold.
+    A document of which `previous` holds elements of this version is not parsed again. Neither is
+    one that `before`, the files of last time, tells to have failed in a way that lasts, unless
+    version or limits changed; what a service may read yet is tried again. `settings` are those of
+    a `documents:` source; without them its defaults hold.
 
     Raises:
         OSError: the machine's fault, not a file's: a full disk, no more open files.
@@ -100,6 +99,7 @@ def _parse(
     workers = min(_AT_ONCE, cpu_count() or 1, len(files))
     parsed: dict[str, Parsed] = {}
     with Parser(blobs, limits, cloud, workers) as parser, ThreadPoolExecutor(workers) as threads:
+        parser.tell_cost(files, progress)
         tasks = [threads.submit(parser.parse, file) for file in files]
         try:
             for number, (file, task) in enumerate(zip(files, tasks, strict=True)):
@@ -130,8 +130,7 @@ def _reader(file: DocumentFile, limits: Documents) -> str:
     """Names what would read the file here; empty where a service may do better next time."""
     if limits.parser != "local":
         return ""
-    budgets = (limits.max_pages, limits.max_seconds, limits.max_memory_bytes)
-    return digest_of(VERSION, file.media_type, *map(str, budgets))
+    return digest_of(VERSION, file.media_type, limits.budget)
 
 
 def _known(previous: Sequence[Element], limits: Documents) -> dict[str, list[Element]]:

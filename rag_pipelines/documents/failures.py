@@ -6,8 +6,6 @@ REASONS = (
     "encrypted", "damaged", "too large", "timeout", "memory", "crashed", "empty", "type", "error"
 )  # fmt: skip
 
-_LASTING = frozenset({"encrypted", "damaged", "too large", "empty", "type"})
-
 
 class DocumentFailure(RagError):
     """A document that a parser cannot read. `str()` of it is what `DocumentFile.problem` says.
@@ -22,8 +20,8 @@ class DocumentFailure(RagError):
 
 
 def is_lasting(problem: str) -> bool:
-    """Whether a `DocumentFile.problem` lies in the bytes, so that a further attempt meets it too.
+    """Whether a further attempt at the same bytes, within the same limits, would meet it again.
 
-    Time, memory and a crash may be the machine's: those are tried again.
+    An `error` is what nobody foresaw, or a parser that was ended from outside: it is tried again.
     """
-    return problem.partition(":")[0] in _LASTING
+    return problem.partition(":")[0] != "error"
