@@ -1,22 +1,17 @@
 """A file that cannot be read costs nothing the second time, unless another attempt may help."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pikepdf
 import pytest
 
 from rag_pipelines.documents.elements import ReadDocuments, read_elements
 from rag_pipelines.documents.failures import REASONS, is_lasting
-from rag_pipelines.documents.figures import read_figures
 from rag_pipelines.documents.files import file_at
-from rag_pipelines.documents.tables import read_tables
-from rag_pipelines.records import DocumentFile, DocumentTable, Element, Figure
+from rag_pipelines.records import DocumentFile
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
-from rag_pipelines_tests.documents.drawn_pdf import Sheet, write_pdf
 
 LIMITS = Documents(paths=("*",), max_pages=2)
 HURRIED = LIMITS.model_copy(update={"max_seconds": 0.01})
@@ -107,41 +102,3 @@ def test_what_a_service_may_read_yet_is_tried_again(blobs: Blobs):
 
 def test_what_nobody_foresaw_is_tried_again():
     assert [reason for reason in REASONS if not is_lasting(f"{reason}: told")] == ["error"]
-
-
-def tables_of(
-    elements: Sequence[Element],
-    blobs: Blobs,
-    previous: Sequence[DocumentTable] = (),
-    settings: Documents = LIMITS,
-) -> list[DocumentTable]:
-    return read_tables(elements, blobs, previous, settings=settings)
-
-
-def figures_of(
-    elements: Sequence[Element],
-    blobs: Blobs,
-    previous: Sequence[Figure] = (),
-    settings: Documents = LIMITS,
-) -> list[Figure]:
-    return read_figures(elements, (), blobs, None, previous, settings=settings)
-
-
-@pytest.mark.parametrize("step", [tables_of, figures_of])
-def test_a_source_limits_the_later_steps_too_and_they_forget_no_failure(
-    tmp_path: Path, blobs: Blobs, step: Callable[..., list[Any]]
-):
-    sheet = Sheet()
-    sheet.text(72, 100, "The pump was mended in spring.")
-    data = write_pdf(tmp_path / "drawn.pdf", sheet).read_bytes()
-    elements = read_elements([kept(data, blobs)], blobs, settings=LIMITS).elements
-    (failed,) = step(elements, blobs, settings=HURRIED)
-    assert failed.problem.startswith("timeout: the file takes more than ")
-    nowhere = Blobs(str(tmp_path / "nowhere"))
-    assert step(elements, nowhere, [failed], HURRIED) == [failed]
-    (read,) = step(elements, blobs, [failed])
-    assert read.problem == ""
-    unforeseen = replace(failed, problem="error: a bug")
-    assert step(elements, nowhere, [read]) == [read]
-    (read,) = step(elements, blobs, [unforeseen], HURRIED)
-    assert read.problem.startswith("timeout: ")
