@@ -92,7 +92,8 @@ def table_html(
     known = previous_records(
         project.tables, "table_html", context.partition_key, good, DocumentTable
     )
-    tables = read_tables(pdf_elements, project.blobs, known, progress)
+    settings = project.source(context.partition_key).documents
+    tables = read_tables(pdf_elements, project.blobs, known, progress, settings=settings)
     return versioned(tables, of_tables(tables))
 
 
@@ -127,6 +128,6 @@ def image_captions(
         project.captioner if pdf_elements else None,
         known,
         progress,
-        ocr=source.documents is None or source.documents.ocr == "auto",
+        settings=source.documents,
     )
     return versioned(figures, of_figures(figures, project.settings.captioner, project.blobs))
