@@ -47,7 +47,7 @@ def pdf_elements(
     from rag_pipelines.documents.elements import read_elements
     from rag_pipelines.documents.files import files_of
 
-    name, instance, run_id = context.partition_key, context.instance, context.run_id
+    name, instance, run_id = context.partition_key, context.instance, context.run.run_id
     source = project.source(name)
     progress = both(project.progress, logged(context.log.info))
     ledger = ledger_of(instance, project.tables, name, run_id)
@@ -88,7 +88,7 @@ def table_html(
 ) -> dg.MaterializeResult[list[DocumentTable]]:
     """Every table of a source's files as clean HTML, with its caption, rows and summary."""
     progress = both(project.progress, logged(context.log.info))
-    good = last_good(context.instance, "table_html", context.partition_key, context.run_id)
+    good = last_good(context.instance, "table_html", context.partition_key, context.run.run_id)
     known = previous_records(
         project.tables, "table_html", context.partition_key, good, DocumentTable
     )
@@ -119,7 +119,7 @@ def image_captions(
     """
     progress = both(project.progress, logged(context.log.info))
     source = project.source(context.partition_key)
-    good = last_good(context.instance, "image_captions", context.partition_key, context.run_id)
+    good = last_good(context.instance, "image_captions", context.partition_key, context.run.run_id)
     known = previous_records(project.tables, "image_captions", context.partition_key, good, Figure)
     figures = read_figures(
         pdf_elements,
