@@ -15,7 +15,7 @@ from typing import Any
 
 from rag_pipelines.corpus.fingerprint import digest_of, fold
 from rag_pipelines.documents.failures import DocumentFailure, is_lasting
-from rag_pipelines.documents.figures_described import described
+from rag_pipelines.documents.figures_described import MOST_SECONDS, described
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.inference.protocols import Captioner
 from rag_pipelines.records import DocumentTable, Element, Figure, Progress, no_progress
@@ -83,6 +83,7 @@ def read_figures(
     progress: Progress = no_progress,
     *,
     settings: Documents | None = None,
+    caption_seconds: float = MOST_SECONDS,
 ) -> list[Figure]:
     """The figures of the documents that `elements` are of, in the order of the documents.
 
@@ -91,7 +92,8 @@ def read_figures(
     one that failed is asked for again. Pictures go into `blobs` as PNG. A document that cannot be
     read is a row with a `problem` and no picture, one without pictures a row with neither.
     `settings` as in `read_elements`; its `ocr` reads the text in images (1 to 2 CPU seconds each).
-    Raises `OSError` where the machine fails, such as a full disk.
+    After `caption_seconds` no further picture is described. Raises `OSError` where the machine
+    fails, such as a full disk.
     """
     limits = settings or Documents(paths=("*",))
     documents = _documents(elements, tables, limits)
@@ -107,7 +109,7 @@ def read_figures(
             found[sha] = known or finder.figures(document)
             result += [_moved(figure, document) for figure in found[sha]]
             progress("figures", done, len(documents))
-    return described(result, blobs, captioner, previous, progress)
+    return described(result, blobs, captioner, previous, progress, caption_seconds)
 
 
 def _documents(

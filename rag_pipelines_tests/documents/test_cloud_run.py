@@ -8,6 +8,7 @@ import pytest
 from rag_pipelines.documents.cloud import BIG_RUN, cost_of
 from rag_pipelines.documents.elements import ReadDocuments, read_elements
 from rag_pipelines.documents.files import file_at
+from rag_pipelines.documents.parsing import Parser
 from rag_pipelines.records import DocumentFile
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
@@ -129,6 +130,14 @@ def test_a_service_that_refuses_one_document_is_sent_the_others(server: CloudSer
     assert len(server.uploads) == 6
     assert sorted(file.parser for file in read.files) == ["llama_parse"] * 2 + ["local"] * 4
     assert sum("answered 422" in note for note in told_by(read)) == 4
+
+
+def test_a_service_that_answers_now_and_then_is_not_left_alone(server: CloudServer, blobs: Blobs):
+    with Parser(blobs, SERVED, cloud(server, retries=0)) as parser:
+        for number, file in enumerate(notes(blobs, 6)):
+            server.statuses = [503] * (number % 2)
+            parser.parse(file)
+    assert len(server.uploads) == 6
 
 
 def test_without_a_key_files_are_read_here_with_a_note(server: CloudServer, blobs: Blobs):

@@ -129,5 +129,6 @@ def image_captions(
         known,
         progress,
         settings=source.documents,
+        caption_seconds=project.settings.caption_seconds,
     )
     return versioned(figures, of_figures(figures, project.settings.captioner, project.blobs))
