@@ -20,11 +20,13 @@ CAPTION = "A bar chart of  sales\nby year."
 class ModelServer:
     """What the server does next, and what it was asked.
 
-    `fault` is one of none, error, busy_once, hang, drip, endless, cut, invalid, no_done. `vector`
-    makes the vector of a text, `caption` is the whole answer of a chat that is not streamed.
+    `fault` is one of none, off, error, busy_once, hang, drip, endless, cut, invalid, no_done;
+    `answers` chats are answered before it sets in. `vector` makes the vector of a text, `caption`
+    is the whole answer of a chat that is not streamed.
     """
 
     fault: str = "none"
+    answers: int = 0
     vector: Callable[[str], list[Any]] = lambda text: [float(len(text)), 1.0, 2.0]
     extra_vectors: int = 0
     caption: str = CAPTION
@@ -74,7 +76,12 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((self.path, body))
         streams = bool(body and body.get("stream"))
         computes = self.path in ("/api/embed", "/v1/embeddings", *CHATS)
-        if computes and state.fault in ("error", "busy_once", "hang"):
+        if state.fault != "none" and self.path in CHATS and state.answers:
+            state.answers -= 1
+            self._json(*self._plain(self.path, body))
+        elif computes and state.fault in ("off", "error", "busy_once", "hang"):
+            if state.fault == "off":
+                return
             if state.fault == "hang":
                 time.sleep(3)
                 return
