@@ -10,7 +10,8 @@ import pikepdf
 import pytest
 from pikepdf import Dictionary, Name
 
-from rag_pipelines.cli.refresh import Figures, refresh_and_release
+from rag_pipelines.cli.refresh import refresh_and_release
+from rag_pipelines.cli.runs import run_job
 from rag_pipelines.lib.instance import instance_of
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import materialized
@@ -100,16 +101,11 @@ def project(tmp_path: Path, captioner: ModelServer) -> Project:
     return Project(found)
 
 
-def refreshed(project: Project) -> Figures:
-    figures, published, problems = refresh_and_release(project, SOURCES, False, no_progress)
-    assert (published, problems) == (True, [])
-    return figures
-
-
 def test_what_is_sound_is_served_and_dagster_shows_what_is_missing(
     project: Project, captioner: ModelServer
 ):
-    figures = refreshed(project)
+    figures, published, problems = refresh_and_release(project, SOURCES, False, no_progress)
+    assert (published, problems) == (True, [])
     assert [(figures[name]["pages"], figures[name]["failed"]) for name in SOURCES] == [
         *((1, 0), (1, 0), (1, 1)),
     ]
@@ -121,15 +117,13 @@ def test_what_is_sound_is_served_and_dagster_shows_what_is_missing(
     assert len(captioner.asked("/api/chat")) == ANSWERED + 2
 
     captioner.fault, captioner.requests = "none", []
-    figures = refreshed(project)
-    assert [figures[name]["parsed"] for name in SOURCES] == [0, 0, 0]
-    asked_again = [one["messages"][-1]["content"] for one in captioner.asked("/api/chat")]
-    assert [one.rpartition(" ")[2] for one in asked_again] == list(COLOURS)[1:]
     with instance_of(project.settings) as instance:
+        assert run_job(instance, "refresh_source", project, "album").success
         said = described(instance, "image_captions", "album")
         assert (said["described"], said["failed"]) == (4, 0)
         assert judged(instance, "image_captions", "album", "every_figure_captioned").passed
-        the_cut_file_is_told(instance)
+    asked_again = [one["messages"][-1]["content"] for one in captioner.asked("/api/chat")]
+    assert [one.rpartition(" ")[2] for one in asked_again] == list(COLOURS)[1:]
 
 
 def urls_served(project: Project) -> set[str]:
