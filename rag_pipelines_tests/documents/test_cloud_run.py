@@ -3,13 +3,19 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from rag_pipelines.defs.documents.assets import pdf_elements
 from rag_pipelines.documents.cloud import BIG_RUN, cost_of
 from rag_pipelines.documents.elements import ReadDocuments, read_elements
 from rag_pipelines.documents.files import file_at
 from rag_pipelines.documents.parsing import Parser
+from rag_pipelines.lib.io_manager import VersionedTables
+from rag_pipelines.lib.partitions import sync_sources
+from rag_pipelines.lib.project import Project
 from rag_pipelines.records import DocumentFile
+from rag_pipelines.settings import Settings
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines_tests.documents.cloud_server import CloudServer, cloud, page, serving, text
@@ -64,6 +70,35 @@ def test_the_cost_of_all_that_will_be_sent_is_told_before_anything_is(
     )
     assert told[cost_of(BIG_RUN + 1, "agentic")] == 0
     assert len(server.uploads) == 2
+
+
+def test_a_run_tells_its_cost_to_who_started_it_and_to_its_log(
+    server: CloudServer, blobs: Blobs, tmp_path: Path
+):
+    drawn(blobs, "long.pdf", BIG_RUN)
+    sources = tmp_path / "sources.yaml"
+    sources.write_text("sources: {reports: {documents: {paths: [long.pdf], parser: llama_parse}}}")
+    found = Settings(
+        home=tmp_path / "home",
+        sources=sources,
+        llama_cloud_api_key="llx-secret",
+        llama_cloud_base_url=server.address,
+    )
+    told: dict[str, int] = {}
+    project = Project(found, lambda stage, *_: told.setdefault(stage, len(server.asked)) and None)
+    with dg.DagsterInstance.ephemeral() as instance:
+        sync_sources(instance, project.sources)
+        run = dg.materialize(
+            [pdf_elements],
+            partition_key="reports",
+            resources={"project": project, "io_manager": VersionedTables(project.tables)},
+            instance=instance,
+        )
+        logged = [entry.user_message for entry in instance.all_logs(run.run_id)]
+    cost = cost_of(BIG_RUN)
+    assert told[cost] == 0
+    assert sum(message.startswith(cost) for message in logged) == 1
+    assert len(server.uploads) == 1
 
 
 def test_a_run_that_costs_little_or_nothing_tells_no_cost(server: CloudServer, blobs: Blobs):
