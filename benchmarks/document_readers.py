@@ -33,7 +33,7 @@ def ours(paths: Sequence[Path], work: Path) -> Found:
     ]
     read = read_elements(files, blobs, (), settings)
     tables = read_tables(read.elements, blobs)
-    figures = read_figures(read.elements, tables, blobs, ocr=False)
+    figures = read_figures(read.elements, tables, blobs, settings=settings)
     splitter = splitter_for(Chunking(), load_embedder("onnx:minilm", work))
     chunks = chunk_documents(read.elements, tables, figures, splitter)
     with_entities(chunks, "en_core_web_sm", {})
@@ -41,7 +41,9 @@ def ours(paths: Sequence[Path], work: Path) -> Found:
     began = time.monotonic()
     again = read_elements(files, blobs, read.elements, settings)
     same_tables = read_tables(again.elements, blobs, tables) == tables
-    same_figures = read_figures(again.elements, tables, blobs, None, figures, ocr=False) == figures
+    same_figures = (
+        read_figures(again.elements, tables, blobs, None, figures, settings=settings) == figures
+    )
     return {
         "pages": sum(file.pages for file in read.files),
         "failed": sum(bool(file.problem) for file in read.files),

@@ -88,6 +88,7 @@ class DocumentFile:
     own URL, `file:` and a path relative to `sources.yaml` for a file on disk. `problem` says why
     it could not be read (empty where it could): `encrypted: …`, `damaged: …`, `too large: …`,
     `timeout: …`, `memory: …`, `empty: …`, `type: …`. `parser` is `local` or `llama_parse`.
+    `refused_by` names the parser and its limits where the same would meet the `problem` again.
     """
 
     source: str
@@ -100,6 +101,7 @@ class DocumentFile:
     title: str = ""
     parser: str = "local"
     problem: str = ""
+    refused_by: str = ""
     seconds: float = 0.0
 
 

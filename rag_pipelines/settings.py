@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     captioner: ModelName | None = Field(
         default=None, description="Captioner of pictures by name; unset, none describes them."
     )
+    caption_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=120.0,
+        description="Seconds that captions may delay a source; half of it for one picture.",
+    )
     reranker: ModelName | None = Field(default=None, description="Reranker by name (not used yet).")
     history_url: Annotated[SecretStr, _with_scheme("sqlite", "mongodb", "mongodb+srv")] = Field(
         default_factory=lambda data: SecretStr(f"sqlite:///{data['home'] / 'history.db'}"),

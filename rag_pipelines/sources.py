@@ -143,6 +143,11 @@ class Documents(_Entry):
         self._base = cast("dict[str, Path]", context or {}).get("base", Path())
 
     @property
+    def budget(self) -> str:
+        """Names the limits of reading one file: what failed within them would fail so again."""
+        return f"{self.max_pages} pages, {self.max_seconds} s, {self.max_memory_bytes} bytes"
+
+    @property
     def base(self) -> Path:
         """Folder of `sources.yaml`: globs are relative to it, and so are `file:` URLs."""
         return self._base

@@ -33,9 +33,13 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(found, ensure_ascii=False, default=str))
 
 
+_BESIDE_A_BAR = 60
+"""Letters of a stage's name that fit; a longer one, such as a cost, is a line of its own."""
+
+
 @contextmanager
 def progress_bars() -> Iterator[Tell]:
-    """A bar for each stage on standard error; lines where that is not a terminal."""
+    """A bar for each stage on standard error, where that is no terminal a line at the end."""
     columns = (TextColumn("{task.description:<34}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=remarks) as bars:
         tasks: dict[str, TaskID] = {}
@@ -43,7 +47,10 @@ def progress_bars() -> Iterator[Tell]:
         def tell(stage: str, done: int, total: int | None) -> None:
             if stage not in tasks:
                 _end(bars)
-                tasks[stage] = bars.add_task(stage, total=total)
+                fits = len(stage) <= _BESIDE_A_BAR
+                tasks[stage] = bars.add_task(stage, total=total, visible=fits)
+                if not fits:
+                    bars.console.print(stage, highlight=False, markup=False)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield tell

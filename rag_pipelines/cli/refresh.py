@@ -1,11 +1,14 @@
 """Sources refreshed, and what they add up to built, checked and served, in this process."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import dagster as dg
 
 from rag_pipelines.cli.output import remarks
-from rag_pipelines.cli.runs import complaints, run_job
+from rag_pipelines.cli.runs import ROOM, complaints, run_job
+from rag_pipelines.errors import RagError
 from rag_pipelines.lib.corpus import corpus_digest
 from rag_pipelines.lib.documents import documents_of, failures
 from rag_pipelines.lib.instance import instance_of
@@ -23,13 +26,30 @@ _ROWS = "dagster/row_count"
 def refresh_and_release(
     project: Project, names: Sequence[str], accept_shrink: bool, tell: Progress
 ) -> tuple[Figures, bool, list[str]]:
-    """Figures of each source, whether the pointer moved, and what failed."""
-    with instance_of(project.settings) as instance:
+    """Figures of each source, whether the pointer moved, and what failed.
+
+    Raises `RagError` where Dagster's own tables cannot be written, as on a full disk.
+    """
+    with _kept_by_dagster(project), instance_of(project.settings) as instance:
         sync_sources(instance, project.sources)
         figures, problems = _refresh_all(instance, project, names, accept_shrink, tell)
         project.progress = tell
         published, release_problems = _release(instance, project)
     return figures, published, problems + release_problems
+
+
+@contextmanager
+def _kept_by_dagster(project: Project) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", error)  # SQLAlchemy's errors hold SQLite's
+        if not isinstance(cause, OSError | sqlite3.OperationalError):
+            raise
+        home = project.settings.dagster_home
+        raise RagError(
+            f"Dagster's tables in {home} cannot be written ({cause}); {ROOM}."
+        ) from error
 
 
 def _refresh_all(

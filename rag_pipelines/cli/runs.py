@@ -1,11 +1,17 @@
 """Jobs run by hand, in this process, as Dagster's UI would run them in one of its own."""
 
+import errno
+import os
 from typing import Any
 
 import dagster as dg
 
 from rag_pipelines.definitions import defs
 from rag_pipelines.lib.project import Project
+
+ROOM = "make room on that disk and run again: what is served stays as it is"
+_FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
+"""How the system says that a disk takes no more, and how SQLite does."""
 
 
 def run_job(
@@ -54,4 +60,5 @@ def _cause(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error else str(event.message)
+    told = error.message.strip() if error else str(event.message)
+    return f"{told}; {ROOM}" if any(full in told for full in _FULL) else told

@@ -70,9 +70,8 @@ def parse_in_cloud(
     A page that the service could not read fails the document.
 
     Raises:
-        ModelUnavailable: no key, no client installed, or a service that does not answer.
-        ModelError: the service refused the document, failed on it, took too long or answered
-            nonsense.
+        ModelUnavailable: no key, no client installed, or a service that does not answer in time.
+        ModelError: the service refused the document, failed on it or answered nonsense.
     """
     with _errors():
         answer = _parsed(data, name, cloud, clock)
@@ -97,9 +96,9 @@ def _parsed(
     ) as client:
         job = client.parsing.create(tier=cloud.tier, version="latest", upload_file=(name, data))
         status, told = job.status, job.error_message
-        while status not in ("COMPLETED", "FAILED", "CANCELLED"):
+        while status in ("PENDING", "RUNNING"):
             if clock() > deadline:
-                raise ModelError(f"llama_parse: not done after {cloud.job_timeout:g} s")
+                raise ModelUnavailable(f"llama_parse: not done after {cloud.job_timeout:g} s")
             time.sleep(cloud.poll_seconds)
             now = client.parsing.get(job.id).job
             status, told = now.status, now.error_message
@@ -118,7 +117,7 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except llama_cloud.APITimeoutError as error:
-        raise ModelError("llama_parse: the answer did not come in time") from error
+        raise ModelUnavailable("llama_parse: the answer did not come in time") from error
     except llama_cloud.APIConnectionError as error:
         raise ModelUnavailable(f"llama_parse: nobody answers ({error.__cause__})") from error
     except llama_cloud.APIStatusError as error:

@@ -15,6 +15,7 @@ from typing import Any
 
 from rag_pipelines.corpus.fingerprint import digest_of, fold
 from rag_pipelines.documents.cloud import LlamaCloud
+from rag_pipelines.documents.failures import is_lasting
 from rag_pipelines.documents.languages import with_languages
 from rag_pipelines.documents.parsing import NEVER_NOTE, Parsed, Parser
 from rag_pipelines.documents.raw import RawElement
@@ -57,16 +58,20 @@ def read_elements(
     progress: Progress = no_progress,
     *,
     cloud: LlamaCloud | None = None,
+    before: Sequence[DocumentFile] = (),
 ) -> ReadDocuments:
     """The elements of all files in their order, in reading order; same bytes are parsed once.
 
-    A document of which `previous` holds elements of this version is not parsed again. `settings`
-    are those of a `documents:` source; without them its defaults hold.
+    A document of which `previous` holds elements of this version is not parsed again. Neither is
+    one that `before`, the files of last time, tells to have failed in a way that lasts, unless
+    version or limits changed; what a service may read yet is tried again. `settings` are those of
+    a `documents:` source; without them its defaults hold.
 
     Raises:
         OSError: the machine's fault, not a file's: a full disk, no more open files.
     """
     limits = settings or Documents(paths=("*",))
+    files = list(_refused_again(files, before, limits))
     known = _known(previous, limits)
     wanted = {
         file.document: file for file in files if not file.problem and file.document not in known
@@ -77,7 +82,7 @@ def read_elements(
     for file in files:
         found = _elements(file, known.get(file.document), parsed.get(file.document))
         elements += found
-        read.append(_told(file, found, parsed.get(file.document)))
+        read.append(_told(file, found, parsed.get(file.document), limits))
     return ReadDocuments(read, elements, len(wanted))
 
 
@@ -94,6 +99,7 @@ def _parse(
     workers = min(_AT_ONCE, cpu_count() or 1, len(files))
     parsed: dict[str, Parsed] = {}
     with Parser(blobs, limits, cloud, workers) as parser, ThreadPoolExecutor(workers) as threads:
+        parser.tell_cost(files, progress)
         tasks = [threads.submit(parser.parse, file) for file in files]
         try:
             for number, (file, task) in enumerate(zip(files, tasks, strict=True)):
@@ -104,6 +110,27 @@ def _parse(
             raise
     progress(_STAGE, len(files), len(files))
     return parsed
+
+
+def _refused_again(
+    files: Sequence[DocumentFile], before: Sequence[DocumentFile], limits: Documents
+) -> Iterator[DocumentFile]:
+    """The files, those with their problem that would meet it again."""
+    refused = {(old.document, old.refused_by): old.problem for old in before if old.refused_by}
+    for file in files:
+        reader = _reader(file, limits)
+        problem = refused.get((file.document, reader))
+        if file.problem or problem is None:
+            yield file
+        else:
+            yield replace(file, problem=problem, refused_by=reader)
+
+
+def _reader(file: DocumentFile, limits: Documents) -> str:
+    """Names what would read the file here; empty where a service may do better next time."""
+    if limits.parser != "local":
+        return ""
+    return digest_of(VERSION, file.media_type, limits.budget)
 
 
 def _known(previous: Sequence[Element], limits: Documents) -> dict[str, list[Element]]:
@@ -210,11 +237,14 @@ def _stem(url: str) -> str:
     return fold(re.sub(r"[-_]+", " ", PurePosixPath(name).stem)) or url
 
 
-def _told(file: DocumentFile, elements: Sequence[Element], parsed: Parsed | None) -> DocumentFile:
+def _told(
+    file: DocumentFile, elements: Sequence[Element], parsed: Parsed | None, limits: Documents
+) -> DocumentFile:
     if file.problem:
         return file
     if parsed is not None and parsed.problem:
-        return replace(file, problem=parsed.problem, seconds=parsed.seconds)
+        refused_by = _reader(file, limits) if is_lasting(parsed.problem) else ""
+        return replace(file, problem=parsed.problem, refused_by=refused_by, seconds=parsed.seconds)
     in_cloud = any(element.extractor == "llama_parse" for element in elements)
     return replace(
         file,

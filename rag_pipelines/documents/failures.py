@@ -17,3 +17,11 @@ class DocumentFailure(RagError):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+
+def is_lasting(problem: str) -> bool:
+    """Whether a further attempt at the same bytes, within the same limits, would meet it again.
+
+    An `error` is what nobody foresaw, or a parser that was ended from outside: it is tried again.
+    """
+    return problem.partition(":")[0] != "error"

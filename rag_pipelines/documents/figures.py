@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from rag_pipelines.corpus.fingerprint import digest_of, fold
-from rag_pipelines.documents.failures import DocumentFailure
-from rag_pipelines.documents.figures_described import described
+from rag_pipelines.documents.failures import DocumentFailure, is_lasting
+from rag_pipelines.documents.figures_described import MOST_SECONDS, described
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.inference.protocols import Captioner
 from rag_pipelines.records import DocumentTable, Element, Figure, Progress, no_progress
+from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
 _VERSION = "figures-1"
@@ -46,6 +47,7 @@ class _Document:
     """One document under one address, and what is known of its pages."""
 
     first: Element
+    budget: str
     pages: set[int] = field(default_factory=set[int])
     scans: set[int] = field(default_factory=set[int])
     tables: dict[str, list[list[float]]] = field(default_factory=dict[str, list[list[float]]])
@@ -68,7 +70,8 @@ class _Document:
     def id_of(self, figure: Figure) -> str:
         """The id that a figure has where nothing changed since it was found."""
         place = (str(figure.page), str(figure.box), str(figure.position), figure.image)
-        return digest_of(self.key, figure.url, *place)
+        failed = (figure.problem, self.budget) if figure.problem and not figure.image else ()
+        return digest_of(self.key, figure.url, *place, *failed)
 
 
 def read_figures(
@@ -79,40 +82,46 @@ def read_figures(
     previous: Sequence[Figure] = (),
     progress: Progress = no_progress,
     *,
-    ocr: bool = True,
+    settings: Documents | None = None,
+    caption_seconds: float = MOST_SECONDS,
 ) -> list[Figure]:
     """The figures of the documents that `elements` are of, in the order of the documents.
 
-    A document whose bytes and tables are those of `previous` is not opened again, and a
-    description by the same captioner is kept; one that failed is asked for again. Pictures go
-    into `blobs` as PNG. A document that cannot be read is a row with a `problem` and no picture,
-    one without pictures a row with neither. `ocr` reads the text in images (1 to 2 CPU seconds
-    each). Raises `OSError` where the machine fails, such as a full disk.
+    A document whose bytes and tables are those of `previous` is not opened again, nor is one that
+    failed within the same limits in a way that lasts. A description by the same captioner is kept;
+    one that failed is asked for again. Pictures go into `blobs` as PNG. A document that cannot be
+    read is a row with a `problem` and no picture, one without pictures a row with neither.
+    `settings` as in `read_elements`; its `ocr` reads the text in images (1 to 2 CPU seconds each).
+    After `caption_seconds` no further picture is described. Raises `OSError` where the machine
+    fails, such as a full disk.
     """
-    documents = _documents(elements, tables, ocr)
+    limits = settings or Documents(paths=("*",))
+    documents = _documents(elements, tables, limits)
     before: defaultdict[str, list[Figure]] = defaultdict(list)
     for figure in previous:
         before[figure.document].append(figure)
     found: dict[str, list[Figure]] = {}
     result: list[Figure] = []
-    with _Finder(blobs, ocr) as finder:
+    with _Finder(blobs, limits) as finder:
         for done, document in enumerate(documents, start=1):
             sha = document.first.document
             known = found.get(sha) or _unchanged(document, before[sha])
             found[sha] = known or finder.figures(document)
             result += [_moved(figure, document) for figure in found[sha]]
             progress("figures", done, len(documents))
-    return described(result, blobs, captioner, previous, progress)
+    return described(result, blobs, captioner, previous, progress, caption_seconds)
 
 
 def _documents(
-    elements: Sequence[Element], tables: Sequence[DocumentTable], ocr: bool
+    elements: Sequence[Element], tables: Sequence[DocumentTable], limits: Documents
 ) -> list[_Document]:
+    ocr = limits.ocr == "auto"
     documents: dict[tuple[str, str], _Document] = {}
     for element in elements:
         if element.media_type not in _READERS:
             continue
-        document = documents.setdefault((element.url, element.document), _Document(element))
+        place = (element.url, element.document)
+        document = documents.setdefault(place, _Document(element, limits.budget))
         if element.page is not None:
             document.pages.add(element.page)
             if element.extractor in _READ_BY_OCR:
@@ -133,9 +142,14 @@ def _unchanged(document: _Document, before: Sequence[Figure]) -> list[Figure]:
     for figure in before:
         by_url[figure.url].append(figure)
     for figures in by_url.values():
-        if all(document.id_of(figure) == figure.id for figure in figures):
+        if all(document.id_of(figure) == figure.id and _settled(figure) for figure in figures):
             return figures
     return []
+
+
+def _settled(figure: Figure) -> bool:
+    """Whether looking again finds the same; a picture's own problem is its captioner's."""
+    return bool(figure.image) or not figure.problem or is_lasting(figure.problem)
 
 
 def _moved(figure: Figure, document: _Document) -> Figure:
@@ -148,9 +162,9 @@ def _moved(figure: Figure, document: _Document) -> Figure:
 class _Finder:
     """Looks for pictures in documents, in a worker that starts when the first one is opened."""
 
-    def __init__(self, blobs: Blobs, ocr: bool) -> None:
-        self._blobs, self._ocr = blobs, ocr
-        self._worker = DocumentWorker()
+    def __init__(self, blobs: Blobs, limits: Documents) -> None:
+        self._blobs, self._ocr = blobs, limits.ocr == "auto"
+        self._worker = DocumentWorker.within(limits)
         self._folder = TemporaryDirectory(prefix="rag-figures-")
         self._texts: dict[str, str] = {}
 

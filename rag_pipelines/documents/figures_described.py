@@ -12,7 +12,7 @@ from rag_pipelines.inference.protocols import Captioner
 from rag_pipelines.records import Figure, Progress, no_progress
 from rag_pipelines.storage.blobs import Blobs
 
-MOST_SECONDS = 600.0
+MOST_SECONDS = 120.0
 _MOST_FAILURES = 2
 _HINT = 300
 

@@ -13,13 +13,14 @@ from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from rag_pipelines.documents.cloud import LlamaCloud, parse_in_cloud
+from rag_pipelines.documents.cloud import LlamaCloud, parse_in_cloud, tell_cost
 from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.file_types import PDF
+from rag_pipelines.documents.pdf_pages import too_many_pages
 from rag_pipelines.documents.raw import RawDocument, RawElement
 from rag_pipelines.documents.worker import DocumentWorker
-from rag_pipelines.errors import ModelError
-from rag_pipelines.records import DocumentFile
+from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.records import DocumentFile, Progress
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
@@ -27,7 +28,10 @@ NEVER_NOTE = "a picture of a page, not read: ocr is never"
 
 _MORE = 2
 """Times the letters that the file itself tells; less, and a picture only lies behind them."""
+_MOST_UNANSWERED = 2
+"""Documents in a row that the service does not answer for before it is asked no more."""
 _PDF_TASK = "rag_pipelines.documents.partition_pdf:partition_pdf"
+_COUNT_TASK = "rag_pipelines.documents.partition_pdf:count_pages"
 _SCAN_TASK = "rag_pipelines.documents.partition_pdf:partition_scan"
 _OFFICE_TASK = "rag_pipelines.documents.partition_office:partition_office"
 
@@ -50,51 +54,85 @@ class Parser:
     ) -> None:
         self._blobs, self._limits, self._workers = blobs, limits, workers
         self._cloud = None if cloud is None else replace(cloud, tier=limits.tier)
+        self._unanswered, self._last_refusal = 0, ""
+        self._counted: dict[str, int] = {}
         self._idle: SimpleQueue[DocumentWorker] = SimpleQueue()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         for _ in range(self._workers):
-            worker = DocumentWorker(
-                memory_bytes=self._limits.max_memory_bytes,
-                cpu_seconds=max(1, int(self._limits.max_seconds)),
-                wall_seconds=self._limits.max_seconds,
-            )
-            self._idle.put(self._stack.enter_context(worker))
+            self._idle.put(self._stack.enter_context(DocumentWorker.within(self._limits)))
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
+    def tell_cost(self, files: Sequence[DocumentFile], progress: Progress) -> None:
+        """Say what a big run costs at the service; a file that tells no pages counts as one."""
+        if self._in_cloud and self._cloud is not None:
+            pages = (self._pages(file) or 1 for file in files)
+            sent = sum(count for count in pages if count <= self._limits.max_pages)
+            tell_cost(sent, self._cloud, progress)
+
     def parse(self, file: DocumentFile) -> Parsed:
         """What the file holds. Raises `OSError` where the machine fails, never for the file."""
         started = time.monotonic()
-        data = self._blobs.get(file.document)
-        try:
-            document = self._document(file, data)
-        except DocumentFailure as failure:
-            return Parsed(problem=str(failure), seconds=time.monotonic() - started)
-        seconds = time.monotonic() - started
-        return Parsed(title=document["title"], elements=document["elements"], seconds=seconds)
+        found = self._served(file) if self._in_cloud else self._read(file)
+        return replace(found, seconds=time.monotonic() - started)
 
-    def _document(self, file: DocumentFile, data: bytes) -> RawDocument:
-        if self._limits.parser != "llama_parse":
-            return self._locally(file, data)
+    @property
+    def _in_cloud(self) -> bool:
+        return self._limits.parser == "llama_parse"
+
+    def _served(self, file: DocumentFile) -> Parsed:
+        """What the service reads, else the local parser; then each element tells why."""
+        if (pages := self._pages(file)) > self._limits.max_pages:
+            return Parsed(problem=str(too_many_pages(pages, self._limits.max_pages)))
         try:
-            if self._cloud is None:
-                raise ModelError("llama_parse: no service is configured")
-            elements: list[Any] = parse_in_cloud(data, file.name, self._cloud)
-            return {"title": "", "elements": elements, "scans": []}
+            return Parsed(elements=self._asked(file))
         except ModelError as error:
-            document = self._locally(file, data)
-            note = str(error)
-            noted: list[RawElement] = [{**told, "note": note} for told in document["elements"]]
-            return {**document, "elements": noted}
+            found, note = self._read(file), str(error)
+            noted: list[RawElement] = [{**told, "note": note} for told in found.elements]
+            return replace(found, elements=noted)
 
-    def _locally(self, file: DocumentFile, data: bytes) -> RawDocument:
-        with self._worker() as worker, TemporaryDirectory(prefix="rag-document-") as folder:
-            path = Path(folder) / "document"
-            path.write_bytes(data)
+    def _asked(self, file: DocumentFile) -> list[RawElement]:
+        """The service's answer. It is asked no more where several documents in a row had none."""
+        if self._cloud is None:
+            raise ModelUnavailable("llama_parse: there is no key; set LLAMA_CLOUD_API_KEY")
+        if self._unanswered >= _MOST_UNANSWERED:
+            raise ModelUnavailable(f"not asked, for others failed before: {self._last_refusal}")
+        try:
+            elements: list[Any] = parse_in_cloud(
+                self._blobs.get(file.document), file.name, self._cloud
+            )
+        except ModelUnavailable as error:
+            self._unanswered, self._last_refusal = self._unanswered + 1, str(error)
+            raise
+        self._unanswered = 0
+        return elements
+
+    def _read(self, file: DocumentFile) -> Parsed:
+        try:
+            document = self._locally(file)
+        except DocumentFailure as failure:
+            return Parsed(problem=str(failure))
+        return Parsed(title=document["title"], elements=document["elements"])
+
+    def _pages(self, file: DocumentFile) -> int:
+        """Pages as a PDF tells them itself; 0 where nothing tells any. Each file is asked once."""
+        if file.document not in self._counted:
+            self._counted[file.document] = self._count(file) if file.media_type == PDF else 0
+        return self._counted[file.document]
+
+    def _count(self, file: DocumentFile) -> int:
+        try:
+            with self._worker() as worker, self._on_disk(file) as path:
+                return worker.run(_COUNT_TASK, path)
+        except DocumentFailure:
+            return 0
+
+    def _locally(self, file: DocumentFile) -> RawDocument:
+        with self._worker() as worker, self._on_disk(file) as path:
             if file.media_type != PDF:
                 return worker.run(_OFFICE_TASK, path, media_type=file.media_type)
             told: RawDocument = worker.run(_PDF_TASK, path, most_pages=self._limits.max_pages)
@@ -111,6 +149,13 @@ class Parser:
             return worker.run(_SCAN_TASK, path, page=page)
         except DocumentFailure as failure:
             return f"a picture of a page that could not be read ({failure})"
+
+    @contextmanager
+    def _on_disk(self, file: DocumentFile) -> Iterator[Path]:
+        with TemporaryDirectory(prefix="rag-document-") as folder:
+            path = Path(folder) / "document"
+            path.write_bytes(self._blobs.get(file.document))
+            yield path
 
     @contextmanager
     def _worker(self) -> Iterator[DocumentWorker]:

@@ -25,7 +25,7 @@ from rag_pipelines.documents.kinds import (
 )
 from rag_pipelines.documents.lines import Line, Run
 from rag_pipelines.documents.pdf_lines import lines_of
-from rag_pipelines.documents.pdf_pages import View, opened, page_of, painted
+from rag_pipelines.documents.pdf_pages import View, opened, page_of, painted, too_many_pages
 from rag_pipelines.documents.raw import RawDocument, RawElement
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def partition_pdf(path: Path, most_pages: int) -> RawDocument:
         if not count:
             raise DocumentFailure("empty", "the file has no pages")
         if count > most_pages:
-            raise DocumentFailure("too large", f"{count} pages; at most {most_pages} are read")
+            raise too_many_pages(count, most_pages)
         pages = [_read(document, number) for number in range(1, count + 1)]
         outline = _outline(document)
         title = fold((document.get_metadata_dict().get("Title") or "").replace("\0", ""))
@@ -94,6 +94,12 @@ def partition_pdf(path: Path, most_pages: int) -> RawDocument:
         "elements": _elements(pages, outline),
         "scans": [page.number for page in pages if page.scan],
     }
+
+
+def count_pages(path: Path) -> int:
+    """How many pages the PDF says it has. Raises `DocumentFailure` where it cannot be opened."""
+    with opened(path) as document:
+        return len(document)
 
 
 def partition_scan(path: Path, page: int) -> list[RawElement]:

@@ -41,6 +41,11 @@ def opened(path: Path) -> "Iterator[PdfDocument]":
         document.close()
 
 
+def too_many_pages(count: int, most: int) -> DocumentFailure:
+    """The failure of a document with more pages than are read."""
+    return DocumentFailure("too large", f"{count} pages; at most {most} are read")
+
+
 @contextmanager
 def page_of(document: "PdfDocument", number: int) -> "Iterator[PdfPage]":
     """The page of that number, from 1. Raises `DocumentFailure` where it cannot be had."""

@@ -5,11 +5,13 @@ files `rewriting_office` and `rewriting_sheets` know more. Does not read the tex
 """
 
 import re
+import subprocess
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 from rag_pipelines.documents import file_types
+from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.formulas import between, tex_of_mathml
 from rag_pipelines.documents.partition_text import text_of_file
 from rag_pipelines.documents.rewriting_office import rewritten_slides, rewritten_word
@@ -87,11 +89,19 @@ def _by_pandoc(path: Path, copy: Path, form: str) -> Path:
 
 
 def _odt(path: Path, copy: Path) -> Path:
-    """As a Word file, as Unstructured would have it, but with its formulas."""
+    """As a Word file, as Unstructured would have it, but with its formulas.
+
+    pandoc writes to a pipe: a full disk is then an `OSError` here, not a failure of the file.
+    """
     import pypandoc
 
+    options = ("--from=odt", "--to=docx", "--sandbox", "--quiet", "--output=-", str(path))
+    done = subprocess.run([pypandoc.get_pandoc_path(), *options], capture_output=True)
+    if done.returncode:
+        told = done.stderr.decode("utf-8", "replace").strip()
+        raise DocumentFailure("damaged", told.replace(str(path), "the file")[:300])
     word = copy.with_name("word")
-    pypandoc.convert_file(str(path), "docx", format="odt", outputfile=str(word), sandbox=True)
+    word.write_bytes(done.stdout)
     return rewritten_word(word, copy)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rag_pipelines.corpus.fingerprint import digest_of
-from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.failures import DocumentFailure, is_lasting
 from rag_pipelines.documents.tables_continued import Part, continued, whole
 from rag_pipelines.documents.tables_grid import Grid, html_of
 from rag_pipelines.documents.tables_html import clean_table
@@ -20,6 +20,7 @@ from rag_pipelines.documents.tables_pdf import part_of
 from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.records import DocumentTable, Element, Progress, no_progress
+from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
 VERSION = "2"
@@ -36,11 +37,14 @@ def read_tables(
     blobs: Blobs,
     previous: Sequence[DocumentTable] = (),
     progress: Progress = no_progress,
+    *,
+    settings: Documents | None = None,
 ) -> list[DocumentTable]:
     """The tables of the documents that `elements` are of, in the order of the documents.
 
-    A document of which `previous` holds rows of this version is not read again. One without a
-    table gives a row with an empty `html`, and with `problem` where it could not be read.
+    A document of which `previous` holds rows of this version is not read again, nor is one that
+    failed within the same limits in a way that lasts. One without a table gives a row with an
+    empty `html`, and with `problem` where it could not be read. `settings` as in `read_elements`.
 
     Raises:
         OSError: the machine's fault, not a file's.
@@ -48,9 +52,10 @@ def read_tables(
     documents: dict[tuple[str, str], list[Element]] = defaultdict(list)
     for element in elements:
         documents[element.url, element.document].append(element)
-    known = _known(previous)
+    limits = settings or Documents(paths=("*",))
+    known = _known(previous, limits)
     tables: list[DocumentTable] = []
-    with _Reader(blobs) as reader:
+    with _Reader(blobs, limits) as reader:
         for done, ((_, document), found) in enumerate(documents.items()):
             progress(_STAGE, done, len(documents))
             if not _is_local_pdf(found):
@@ -59,7 +64,7 @@ def read_tables(
                 if document not in known:
                     known[document] = _read(found[0], reader)
                 read = known[document]
-            tables += [_placed(table, found[0]) for table in read]
+            tables += [_placed(table, found[0], limits) for table in read]
     if documents:
         progress(_STAGE, len(documents), len(documents))
     return tables
@@ -68,8 +73,8 @@ def read_tables(
 class _Reader:
     """Reads PDFs in a worker, which starts with the first of them."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        self._blobs = blobs
+    def __init__(self, blobs: Blobs, limits: Documents) -> None:
+        self._blobs, self._limits = blobs, limits
         self._stack = ExitStack()
         self._worker: DocumentWorker | None = None
 
@@ -81,23 +86,28 @@ class _Reader:
 
     def parts(self, document: str) -> list[Part]:
         if self._worker is None:
-            self._worker = self._stack.enter_context(DocumentWorker())
+            self._worker = self._stack.enter_context(DocumentWorker.within(self._limits))
         with TemporaryDirectory(prefix="rag-tables-") as folder:
             path = Path(folder) / "document.pdf"
             path.write_bytes(self._blobs.get(document))
             return [part_of(told) for told in self._worker.run(_TASK, path)]
 
 
-def _known(previous: Sequence[DocumentTable]) -> dict[str, list[DocumentTable]]:
+def _known(previous: Sequence[DocumentTable], limits: Documents) -> dict[str, list[DocumentTable]]:
     """The rows of documents that were read here before, by this version."""
     places: dict[tuple[str, str], list[DocumentTable]] = defaultdict(list)
     for table in previous:
         places[table.url, table.document].append(table)
     known: dict[str, list[DocumentTable]] = {}
     for (_, document), rows in places.items():
-        if all(row.engine in _LOCAL and row.id == _id(row) for row in rows):
+        if all(_is_current(row, limits) for row in rows):
             known.setdefault(document, rows)
     return known
+
+
+def _is_current(row: DocumentTable, limits: Documents) -> bool:
+    settled = not row.problem or is_lasting(row.problem)
+    return row.engine in _LOCAL and row.id == _id(row, limits) and settled
 
 
 def _is_local_pdf(elements: Sequence[Element]) -> bool:
@@ -171,13 +181,14 @@ def _row(element: Element, engine: str, problem: str = "") -> DocumentTable:
     )
 
 
-def _placed(table: DocumentTable, element: Element) -> DocumentTable:
+def _placed(table: DocumentTable, element: Element, limits: Documents) -> DocumentTable:
     """The same table where its document is now."""
     moved = replace(table, source=element.source, url=element.url, title=element.title)
-    return replace(moved, id=_id(moved))
+    return replace(moved, id=_id(moved, limits))
 
 
-def _id(table: DocumentTable) -> str:
+def _id(table: DocumentTable, limits: Documents) -> str:
     place = f"{table.page} {table.box} {table.position}"
-    parts = (table.source, table.url, table.document, place, table.html, table.problem)
+    failed = f"{table.problem} within {limits.budget}" if table.problem else ""
+    parts = (table.source, table.url, table.document, place, table.html, failed)
     return digest_of("table", VERSION, *parts)

@@ -5,6 +5,7 @@ the functions that are called; the process itself is `worker_main`.
 """
 
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Self, cast
 
 from rag_pipelines.corpus.limited_process import Answer, LimitedProcess, Loss, started
 from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.sources import Documents
 
 __all__ = ["DocumentFailure", "DocumentWorker"]
 
@@ -44,6 +46,12 @@ class DocumentWorker:
         )
         # The kernel ends the process with the thread that started it, so that is one of our own.
         self._thread = ThreadPoolExecutor(1, "document-worker")
+
+    @classmethod
+    def within(cls, limits: Documents) -> Self:
+        """A worker with the limits of a source."""
+        seconds = limits.max_seconds
+        return cls(limits.max_memory_bytes, max(1, int(seconds)), seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +94,19 @@ class DocumentWorker:
         if loss.timed_out:
             limit = f"{self._cpu_seconds} s of CPU or {self._wall_seconds:g} s in all"
             return DocumentFailure("timeout", f"the file takes more than {limit}")
-        return DocumentFailure("crashed", f"the parser ended with status {loss.status}")
+        return _crash(loss.status, self._memory_bytes)
+
+
+def _crash(status: int, memory_bytes: int) -> DocumentFailure:
+    """How it ended. Libraries abort where they get no memory, which no status tells apart."""
+    if status == -signal.SIGKILL:
+        told = "the parser was killed from outside, as where the machine runs out of memory"
+        return DocumentFailure("error", told)
+    if status >= 0:
+        return DocumentFailure("crashed", f"the parser ended with status {status}")
+    name = signal.Signals(-status).name
+    told = f"the parser was ended by {name}, as where {memory_bytes:,} bytes of memory are too few"
+    return DocumentFailure("crashed", told)
 
 
 def _told(answer: Answer) -> Exception:

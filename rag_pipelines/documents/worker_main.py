@@ -20,7 +20,10 @@ from rag_pipelines.corpus.extraction_worker import (
 )
 from rag_pipelines.documents.failures import DocumentFailure
 
-_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EIO}
+_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),  # no more is taken: full, or a quota
+    *(errno.EMFILE, errno.ENFILE, errno.EROFS, errno.EIO),
+}
 _TOO_MUCH = "the file needs more memory than a worker may have"
 
 

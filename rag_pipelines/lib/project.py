@@ -5,7 +5,7 @@ sensors and the command line share it.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -78,12 +78,17 @@ class Project:
 
     @cached_property
     def captioner(self) -> Captioner | None:
-        """The configured captioner; None where none is. Raises `ConfigError`."""
+        """The configured captioner; None where none is. Raises `ConfigError`.
+
+        Two pictures without an answer use up the time that captions may take in a run.
+        """
         if self.settings.captioner is None:
             return None
         from rag_pipelines.inference.captioners import captioner_for
 
-        return captioner_for(self.settings.captioner, self.servers)
+        patience = self.settings.caption_seconds / 2
+        servers = replace(self.servers, read_timeout=patience, answer_timeout=patience)
+        return captioner_for(self.settings.captioner, servers)
 
     @property
     def cloud(self) -> LlamaCloud | None:

@@ -56,7 +56,7 @@ class Blobs:
 
 
 def place_atomically(fs: fsspec.AbstractFileSystem, path: str, data: bytes) -> None:
-    """Write beside `path` under a temporary name, then rename over it.
+    """Write beside `path` under a temporary name, then rename over it; nothing stays of a failure.
 
     An object store commits a whole object at once, so there the write itself is atomic.
     """
@@ -65,11 +65,15 @@ def place_atomically(fs: fsspec.AbstractFileSystem, path: str, data: bytes) -> N
         return
     place, temporary = Path(path), Path(f"{path}.{uuid4().hex}.tmp")
     place.parent.mkdir(parents=True, exist_ok=True)
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(place)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def is_local(fs: fsspec.AbstractFileSystem) -> bool:

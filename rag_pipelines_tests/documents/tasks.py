@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,6 +30,11 @@ def asleep(path: Path) -> None:
 
 def abort(path: Path) -> None:
     os.abort()
+
+
+def killed(path: Path) -> None:
+    """As a machine that runs out of memory ends a process."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def refuse(path: Path) -> None:

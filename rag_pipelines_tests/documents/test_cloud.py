@@ -3,13 +3,19 @@
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from rag_pipelines.documents.cloud import BIG_RUN, LlamaCloud, cost_of, parse_in_cloud, tell_cost
 from rag_pipelines.errors import ModelError, ModelUnavailable
-from rag_pipelines_tests.documents.cloud_server import BOX, CloudServer, page, serving, text
+from rag_pipelines_tests.documents.cloud_server import (
+    BOX,
+    CloudServer,
+    cloud,
+    page,
+    serving,
+    text,
+)
 
 PDF = b"%PDF-1.7 and the rest"
 
@@ -18,12 +24,6 @@ PDF = b"%PDF-1.7 and the rest"
 def server() -> Iterator[CloudServer]:
     with serving(CloudServer(pages=[page(1, text("Profit rose."))])) as running:
         yield running
-
-
-def cloud(server: CloudServer, **changes: Any) -> LlamaCloud:
-    """Patience short enough for the faults that need it to run out."""
-    known: dict[str, Any] = {"request_timeout": 0.5, "poll_seconds": 0.01, "retries": 1}
-    return LlamaCloud(api_key="llx-secret", base_url=server.address, **(known | changes))
 
 
 def test_items_become_the_elements_of_the_local_parser(server: CloudServer):

@@ -9,11 +9,12 @@ from docx import Document
 from docx.oxml import parse_xml
 
 from rag_pipelines.documents import file_types
+from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.formulas import tex_of_mathml, tex_of_omml
 from rag_pipelines.documents.partition_office import partition_office
 from rag_pipelines.documents.rewriting import rewritten
 from rag_pipelines.documents.tables_html import clean_table
-from rag_pipelines_tests.documents.written_files import FRACTION
+from rag_pipelines_tests.documents.written_files import FRACTION, writer
 
 
 def read(folder: Path, media_type: str, text: str) -> list[tuple[str, str]]:
@@ -86,6 +87,19 @@ def test_a_formula_that_the_file_itself_annotates_is_told_once(tmp_path: Path):
         'encoding="application/x-tex">y</annotation></semantics></math> rises.</p></html>'
     )
     assert read(tmp_path, file_types.HTML, html)[0][1] == "So $y$ rises."
+
+
+def test_a_disk_that_is_full_is_told_and_a_file_that_breaks_pandoc_is_damaged(tmp_path: Path):
+    made = tmp_path / "report.odt"
+    writer(made)
+    copy = tmp_path / "copies"
+    copy.mkdir()
+    (copy / "word").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        rewritten(made, file_types.ODT, copy)
+    made.write_bytes(made.read_bytes()[:500])
+    with pytest.raises(DocumentFailure, match="damaged: "):
+        rewritten(made, file_types.ODT, copy)
 
 
 def test_the_file_itself_stays_as_it_was(tmp_path: Path):

@@ -46,6 +46,7 @@ def test_one_process_serves_file_after_file(worker: DocumentWorker, file: Path):
         ("busy", "timeout"),
         ("asleep", "timeout"),
         ("abort", "crashed"),
+        ("killed", "error"),
         ("refuse", "encrypted"),
         ("absent", "error"),
     ],

@@ -113,6 +113,7 @@ def test_files_that_break_are_forgotten_or_vanish_are_told_and_stop_no_other(
     installation.rag("forget", "file:documents/shed.txt")
     second = installation.rag("ingest")
     assert (second["published"], second["sources"]["papers"]["pages"]) == (True, 3)
+    assert second["sources"]["papers"]["parsed"] == 0  # not the broken ones again either
     found = installation.rag("search", "spare key of the shed")["results"]
     kept = {f"file:documents/{name}.txt" for name in ("pump", "gate", "well")}
     assert {hit["url"] for hit in found} == kept

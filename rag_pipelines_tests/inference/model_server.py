@@ -21,12 +21,14 @@ CAPTION = "A bar chart of  sales\nby year."
 class ModelServer:
     """What the server does next, and what it was asked.
 
-    `fault` is one of none, error, busy_once, rejected, hang, drip, endless, cut, invalid, no_done.
-    `vector` makes the vector of a text, `caption` is the whole answer of a chat that is not
-    streamed. `hung_up` counts answers whose reader was seen to be gone.
+    `fault` is one of none, off, error, busy_once, rejected, hang, drip, endless, cut, invalid,
+    no_done; `answers` chats are answered before it sets in. `vector` makes the vector of a text,
+    `caption` is the whole answer of a chat that is not streamed. `hung_up` counts answers whose
+    reader was seen to be gone.
     """
 
     fault: str = "none"
+    answers: int = 0
     vector: Callable[[str], list[Any]] = lambda text: [float(len(text)), 1.0, 2.0]
     extra_vectors: int = 0
     tokenizes: bool = False
@@ -87,7 +89,12 @@ class _Handler(BaseHTTPRequestHandler):
         state.requests.append((self.path, body))
         streams = bool(body and body.get("stream"))
         computes = self.path in ("/api/embed", "/v1/embeddings", *CHATS)
-        if computes and state.fault in ("error", "busy_once"):
+        if state.fault != "none" and self.path in CHATS and state.answers:
+            state.answers -= 1
+            self._json(*self._plain(self.path, body))
+        elif computes and state.fault == "off":
+            return
+        elif computes and state.fault in ("error", "busy_once"):
             state.fault = "none" if state.fault == "busy_once" else state.fault
             self._error("out of memory", 500)
         elif computes and state.fault == "rejected":

@@ -45,7 +45,7 @@ def scraped_pages(
 ) -> dg.MaterializeResult[list[Page]]:
     """Main text of a source's pages, as Markdown, with a ledger row for every URL."""
     name = context.partition_key
-    previous = previous_scrape(context.instance, project.tables, name, context.run_id)
+    previous = previous_scrape(context.instance, project.tables, name, context.run.run_id)
     progress = both(project.progress, logged(context.log.info))
     found = scrape_source(
         name, project.source(name), previous, project.blobs, project.denied, progress

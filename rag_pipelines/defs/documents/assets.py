@@ -47,20 +47,20 @@ def pdf_elements(
     from rag_pipelines.documents.elements import read_elements
     from rag_pipelines.documents.files import files_of
 
-    name, instance, run_id = context.partition_key, context.instance, context.run_id
+    name, instance, run_id = context.partition_key, context.instance, context.run.run_id
     source = project.source(name)
     progress = both(project.progress, logged(context.log.info))
     ledger = ledger_of(instance, project.tables, name, run_id)
     files = files_of(name, source, ledger, project.blobs, project.denied)
     good = last_good(instance, "pdf_elements", name, before_run=run_id)
     known = previous_records(project.tables, "pdf_elements", name, good, Element) if files else []
+    before = documents_of(project.tables, name, good)
     found = read_elements(
-        files, project.blobs, known, source.documents, progress, cloud=project.cloud
+        files, project.blobs, known, source.documents, progress, cloud=project.cloud, before=before
     )
     for file in found.files:
         if file.problem:
             context.log.warning(f"{file.url} could not be read: {file.problem}")
-    before = documents_of(project.tables, name, good)
     described = of_elements(found.files, found.elements, found.parsed) | {
         DOCUMENTS_VERSION: keep_documents(project.tables, name, found.files),
         "discovered": len(files) if source.documents else 0,  # a website's are in its ledger
@@ -88,11 +88,12 @@ def table_html(
 ) -> dg.MaterializeResult[list[DocumentTable]]:
     """Every table of a source's files as clean HTML, with its caption, rows and summary."""
     progress = both(project.progress, logged(context.log.info))
-    good = last_good(context.instance, "table_html", context.partition_key, context.run_id)
+    good = last_good(context.instance, "table_html", context.partition_key, context.run.run_id)
     known = previous_records(
         project.tables, "table_html", context.partition_key, good, DocumentTable
     )
-    tables = read_tables(pdf_elements, project.blobs, known, progress)
+    settings = project.source(context.partition_key).documents
+    tables = read_tables(pdf_elements, project.blobs, known, progress, settings=settings)
     return versioned(tables, of_tables(tables))
 
 
@@ -118,7 +119,7 @@ def image_captions(
     """
     progress = both(project.progress, logged(context.log.info))
     source = project.source(context.partition_key)
-    good = last_good(context.instance, "image_captions", context.partition_key, context.run_id)
+    good = last_good(context.instance, "image_captions", context.partition_key, context.run.run_id)
     known = previous_records(project.tables, "image_captions", context.partition_key, good, Figure)
     figures = read_figures(
         pdf_elements,
@@ -127,6 +128,7 @@ def image_captions(
         project.captioner if pdf_elements else None,
         known,
         progress,
-        ocr=source.documents is None or source.documents.ocr == "auto",
+        settings=source.documents,
+        caption_seconds=project.settings.caption_seconds,
     )
     return versioned(figures, of_figures(figures, project.settings.captioner, project.blobs))

@@ -57,7 +57,7 @@ def chroma_collection(
     before = project.releases.head()
     progress = both(project.progress, logged(context.log.info))
     spec = project.index_spec()
-    release = project.releases.build(parts, versions, spec, context.run_id, progress)
+    release = project.releases.build(parts, versions, spec, context.run.run_id, progress)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(release.digest), metadata=_of_release(release, before)
     )

@@ -25,7 +25,7 @@ def chat_release(
     release = project.releases.newest_publishable()
     if release is None:
         raise dg.Failure("No release passed its checks, or the newest was rejected: rag releases")
-    after = project.releases.publish(release.name, project.model(), f"run {context.run_id}")
+    after = project.releases.publish(release.name, project.model(), f"run {context.run.run_id}")
     removed = project.releases.collect()
     seconds = wait_until_served(project.settings, after.generation)
     return dg.MaterializeResult(
