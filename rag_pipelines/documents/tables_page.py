@@ -6,7 +6,7 @@ Reads with liteparse, which is fast and needs no model. Runs in the document wor
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rag_pipelines.documents.tables_grid import Grid, grid_of_rows
 from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
@@ -14,6 +14,8 @@ from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
 if TYPE_CHECKING:
     from liteparse.types import LayoutBlock, ParsedPage, TextItem
 
+Engine = Literal["ruled", "open", "worded", "aligned"]
+"""What finds tables here: a frame of lines, lines across figures or words, words in columns."""
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points from the page's top left corner."""
 
