@@ -99,14 +99,9 @@ def _is_table(blocks: Sequence[_Block]) -> bool:
 
 
 def _columns(blocks: Sequence[_Block]) -> list[float]:
-    """Edges of columns, those that cells have over half of the filled height."""
-    cells = [cell for block in blocks for cell in block.cells]
-    whole = sum(block.bottom - block.top for block in blocks)
-    kept = [blocks[0].left]
-    for x in clusters(cell[2] for cell in cells):
-        own = sum(cell[3] - cell[1] for cell in cells if abs(cell[2] - x) <= TOUCH)
-        kept += [x] if 2 * own >= whole else []
-    return kept
+    """Where filled cells end, from the left."""
+    ends = clusters(cell[2] for block in blocks for cell in block.cells)
+    return [blocks[0].left, *ends]
 
 
 def _frame(blocks: Sequence[_Block], words: Sequence[Word]) -> Rules:

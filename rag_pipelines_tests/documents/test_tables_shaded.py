@@ -69,12 +69,34 @@ def test_a_filled_heading_over_two_columns_spans_them(parts_on: Reads):
     assert (heading.row, heading.column, heading.colspan) == (0, 1, 2)
 
 
-def test_boxes_side_by_side_and_white_cells_are_no_table(parts_on: Reads):
+def test_a_text_that_fills_its_cell_stays_in_it_where_nothing_is_filled(parts_on: Reads):
+    rows = [HEAD, ["Field office of the western stat", *TEXTS[0][1:]], *TEXTS[1:]]
     sheet = Sheet()
-    shade(sheet, 100, XS, height=80)
-    for number in range(4):
-        write(
-            sheet, 110 + STEP * number, ["Some words in a", "box beside boxes", "that are as high"]
-        )
+    striped(sheet, rows)
+    [part] = parts_on(sheet)
+    assert part.grid.rows() == rows
+
+
+def test_filled_rows_far_apart_or_of_other_ends_are_no_table(parts_on: Reads):
+    sheet = Sheet()
+    for number, row in enumerate([HEAD, *TEXTS]):
+        shade(sheet, 100 + 60 * number, XS)
+        write(sheet, 100 + 60 * number, row)
+    narrow = [XS[0], 200, 300]
+    shade(sheet, 500, XS)
+    write(sheet, 500, HEAD)
+    for number, row in enumerate(TEXTS[:2], 1):
+        shade(sheet, 500 + 2 * STEP * number, narrow)
+        write(sheet, 500 + 2 * STEP * number, row[:2])
+    assert parts_on(sheet) == []
+
+
+def test_two_rows_of_boxes_and_white_cells_are_no_table(parts_on: Reads):
+    sheet = Sheet()
+    for top in (100, 180):
+        shade(sheet, top, XS, height=80)
+        for number in range(4):
+            words = ["Some words in a", "box beside boxes", "that are as high"]
+            write(sheet, top + 10 + STEP * number, words)
     striped(sheet, [HEAD, *TEXTS], top=300, colour="1 1 1")
-    assert [part.engine for part in parts_on(sheet)] == []
+    assert parts_on(sheet) == []
