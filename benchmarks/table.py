@@ -177,6 +177,9 @@ def limits(results: Results) -> list[Row]:
             Limit("documents: pages a CPU second", (*ours, "pages_per_cpu_second"), 1, True),
             Limit("documents: peak memory, MB", (*ours, "peak_bytes"), 1500, unit=1e6),
             Limit("documents: parsed again", (*ours, "again", "parsed"), 0, form=",.0f"),
+            Limit("tables: adjacency F1", (*ours, "adjacency_f1"), 0.94, True, form=".4f"),
+            Limit("tables: TEDS", (*ours, "teds"), 0.92, True, form=".4f"),
+            Limit("tables: printed for 76", (*ours, "printed"), 110, form=",.0f"),
         ]
     if "faults" in results:
         found.append(Limit("kills that did harm", ("faults", "harmed"), 0, form=",.0f"))

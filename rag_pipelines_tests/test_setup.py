@@ -3,7 +3,8 @@
 import re
 import subprocess
 import tomllib
-from importlib.metadata import version
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,40 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from rag_pipelines_tests.lock import LOCK, pins
+
 ROOT = Path(__file__).parents[1]
-LOCK = (ROOT / "requirements.lock").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
-
-
-def pins() -> dict[str, str]:
-    lines = [line for line in LOCK.splitlines() if line and not line.startswith("#")]
-    pairs = [line.partition(";")[0].strip().split("==") for line in lines]
-    return {canonicalize_name(name): pinned for name, pinned in pairs}
 
 
 def requirements() -> list[Requirement]:
     extras = PROJECT["optional-dependencies"].values()
     return [Requirement(line) for group in [PROJECT["dependencies"], *extras] for line in group]
+
+
+def closure(asked: Iterable[Requirement]) -> set[str]:
+    """Names of the packages that these bring, as far as what is installed tells."""
+    waiting, seen = list(asked), set[tuple[str, str]]()
+    while waiting:
+        one = waiting.pop()
+        for extra in ("", *one.extras):
+            step = (canonicalize_name(one.name), extra)
+            if step not in seen:
+                seen.add(step)
+                waiting += [r for r in brought(one.name) if wanted(r, extra)]
+    return {name for name, _ in seen}
+
+
+def brought(name: str) -> list[Requirement]:
+    try:
+        return [Requirement(line) for line in requires(name) or ()]
+    except PackageNotFoundError:
+        return []
+
+
+def wanted(requirement: Requirement, extra: str) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
 
 
 def make(*arguments: str) -> str:
@@ -63,6 +83,15 @@ def test_the_lock_names_no_machine(forbidden: str):
 
 def test_the_lock_leaves_the_source_build_out():
     assert "llama-cpp-python" not in pins()
+
+
+def test_reading_documents_and_answering_installs_no_torch():
+    extras = PROJECT["optional-dependencies"]
+    asked = [*PROJECT["dependencies"], *extras["documents"], *extras["llama-parse"]]
+    needed = closure(map(Requirement, asked))
+    assert {"unstructured", "rapidocr", "onnxruntime", "numpy"} <= needed
+    assert needed & {"torch", "torchvision", "transformers", "sentence-transformers"} == set()
+    assert "torch" in closure(map(Requirement, extras["models"]))
 
 
 @pytest.mark.parametrize("name", ["dagster", "chromadb", "pydantic", "onnxruntime", "mlflow"])

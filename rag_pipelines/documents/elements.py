@@ -24,7 +24,7 @@ from rag_pipelines.records import DocumentFile, Element, Progress, no_progress
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
-VERSION = "2"
+VERSION = "3"
 """Moves when the same file would give other elements: those of another version are stale."""
 
 _STAGE = "documents"

@@ -39,7 +39,7 @@ _READERS = {
     ),
 }
 _OCR = "rag_pipelines.documents.ocr:lines_in_picture"
-_READ_BY_OCR = {"rapidocr", "tesseract"}
+_READ_BY_OCR = "rapidocr"
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ def _documents(
         document = documents.setdefault(place, _Document(element, limits.budget))
         if element.page is not None:
             document.pages.add(element.page)
-            if element.extractor in _READ_BY_OCR:
+            if element.extractor == _READ_BY_OCR:
                 document.scans.add(element.page)
     for table in tables:
         document = documents.get((table.url, table.document))

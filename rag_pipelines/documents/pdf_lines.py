@@ -25,6 +25,8 @@ _WIDE_GAP = 1.1
 _BREAKS = "\r\n"
 _BROKEN = "\x02\ufffe\u00ad"
 """What pdfium gives for a hyphen at a line's end, and the soft hyphen."""
+_SMALLEST = 0.1
+"""Height of a letter in points; what is lower nobody can see, and a line of it has no size."""
 _UPRIGHT = 0.2
 _ASIDE = 0.6
 """Share of a page's letters that are not upright from which it is read as if it were turned."""
@@ -90,7 +92,7 @@ def _letters(textpage: Any, view: View) -> "Iterator[_Letter]":
             continue
         raw.FPDFText_GetLooseCharBox(textpage, at, rect)
         box = view.box((rect.left, rect.bottom, rect.right, rect.top))
-        if not view.shows(box):
+        if not view.shows(box) or box[3] - box[1] < _SMALLEST:
             continue
         angle = (raw.FPDFText_GetCharAngle(textpage, at) + turned) % (2 * math.pi)
         yield _Letter(

@@ -10,12 +10,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import get_args
 
 from rag_pipelines.corpus.fingerprint import digest_of
 from rag_pipelines.documents.failures import DocumentFailure, is_lasting
 from rag_pipelines.documents.tables_continued import Part, continued, whole
 from rag_pipelines.documents.tables_grid import Grid, html_of
 from rag_pipelines.documents.tables_html import clean_table
+from rag_pipelines.documents.tables_page import Engine
 from rag_pipelines.documents.tables_pdf import part_of
 from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.documents.worker import DocumentWorker
@@ -23,12 +25,12 @@ from rag_pipelines.records import DocumentTable, Element, Progress, no_progress
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
-VERSION = "2"
+VERSION = "3"
 """Moves when the same file would give other tables: those of another version are stale."""
 
 _TASK = "rag_pipelines.documents.tables_pdf:read_tables_of"
 _NONE = "none"
-_LOCAL = frozenset({"ruled", "open", "worded", "aligned", _NONE})
+_LOCAL = frozenset({*get_args(Engine), _NONE})
 _STAGE = "tables"
 
 

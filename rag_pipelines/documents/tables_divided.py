@@ -126,14 +126,15 @@ def _row_gaps(band: Sequence[Box], words: Sequence[Word]) -> list[float]:
         return []
     return [
         (max(w.bottom for w in upper) + min(w.top for w in lower)) / 2
-        for upper, lower, row in zip(lines, lines[1:], rows[1:], strict=False)
-        if not _wraps(row)
+        for (upper, above), (lower, below) in pairwise(zip(lines, rows, strict=True))
+        if not _goes_on(above, below)
     ]
 
 
-def _wraps(row: Sequence[str]) -> bool:
-    """Only the first column goes on, and not with a new beginning."""
-    return bool(row[0]) and not any(row[1:]) and row[0][0].islower()
+def _goes_on(above: Sequence[str], below: Sequence[str]) -> bool:
+    """A label in the first column wraps, and the figures stand beside one of its lines."""
+    wraps = bool(above[0]) and below[0][:1].islower() and not above[0].endswith(":")
+    return wraps and not (any(above[1:]) and any(below[1:]))
 
 
 def _cut_across(box: Box, cuts: Sequence[float]) -> list[Box]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_pipelines.documents.tables_grid import Grid
+from rag_pipelines.documents.tables_page import Engine
 
 _SHARED = 0.5
 _COARSE = 2.0
@@ -17,7 +18,7 @@ _COARSE = 2.0
 class Found:
     """A table on one page, and the engine that found it."""
 
-    engine: str
+    engine: Engine
     page: int
     box: tuple[float, float, float, float]
     grid: Grid

@@ -12,6 +12,10 @@ _FIGURE = re.compile(
     r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
 )
 
+_BRACKETED = re.compile(r"[^\d()]{0,4}\([^()]*\d[^()]*\)[^\d()]{0,5}")
+_MONEY = re.compile(
+    r"[€$£¥]|\b(?:EUR|USD|GBP|CHF|JPY)\b|\b(?:euro|dollar|pound)s?\b", re.IGNORECASE
+)
 _NOTED = re.compile(r"\([A-Z]{1,3}\)")
 """Letters that stand for a missing figure and are told in a note."""
 _BEGINNING = re.compile(r"[^\d.,]*\d{1,3}")
@@ -20,12 +24,25 @@ _GROUP = re.compile(r"\d{3}(?!\d)(?![.,]\d{3}(?!\d))")
 
 
 def number_of(text: str) -> float | None:
-    """The value of a cell that is one figure, perhaps with its unit; none for anything else."""
+    """The value of a cell that is one figure, perhaps with its unit; none for anything else.
+
+    Brackets around it say nothing of its sign here: what they mean, its column tells.
+    """
     match = _FIGURE.fullmatch(text.strip())
     if match is None or len(text) > 40:
         return None
     value = _value(re.sub(r"[\s']", "", match["digits"]))
     return -value if value is not None and match["sign"] and match["sign"] in _MINUS else value
+
+
+def is_bracketed(text: str) -> bool:
+    """Whether a figure stands in brackets, as a loss, an estimate or the size of a sample does."""
+    return bool(_BRACKETED.fullmatch(text.strip()))
+
+
+def is_money(text: str) -> bool:
+    """Whether a text names a currency."""
+    return bool(_MONEY.search(text))
 
 
 def is_figure(text: str) -> bool:

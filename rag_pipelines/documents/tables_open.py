@@ -11,7 +11,7 @@ from rag_pipelines.documents.tables_captions import is_numbered
 from rag_pipelines.documents.tables_divided import inside
 from rag_pipelines.documents.tables_grid import Grid
 from rag_pipelines.documents.tables_lines import grid_of_lines, segments_of
-from rag_pipelines.documents.tables_page import Box, PageContent, Word
+from rag_pipelines.documents.tables_page import Box, Engine, PageContent, Word
 from rag_pipelines.documents.tables_rules import Rule, frames
 from rag_pipelines.documents.tables_text import lines_of, text_of
 from rag_pipelines.documents.tables_worded import grid_of_words
@@ -23,11 +23,11 @@ _LONG = 0.6
 """Share of the rules' length beyond which a text alone in its line is prose, not a label."""
 
 
-def open_tables(page: PageContent) -> list[tuple[str, Box, Grid]]:
+def open_tables(page: PageContent) -> list[tuple[Engine, Box, Grid]]:
     """Tables between rules of the same length: `open` those of figures, `worded` those of words."""
     closed = [frame.box for frame in frames(page.rules)]
     alone = [rule for rule in page.rules.across if not _within(rule, closed)]
-    found: list[tuple[str, Box, Grid]] = []
+    found: list[tuple[Engine, Box, Grid]] = []
     for rules in _groups(alone, page.words):
         left, right = min(r.start for r in rules), max(r.end for r in rules)
         box = (left - _SAME, rules[0].at, right + _SAME, rules[-1].at)

@@ -6,7 +6,7 @@ Reads with liteparse, which is fast and needs no model. Runs in the document wor
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rag_pipelines.documents.tables_grid import Grid, grid_of_rows
 from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
@@ -14,8 +14,12 @@ from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
 if TYPE_CHECKING:
     from liteparse.types import LayoutBlock, ParsedPage, TextItem
 
+Engine = Literal["ruled", "shaded", "open", "worded", "aligned"]
+"""What finds tables: a frame of lines, filled cells, lines across figures or words, alignment."""
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points from the page's top left corner."""
+
+_WHITE = "ffffff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """One page, `number` from 1. `aligned` are the tables that liteparse sees in the text."""
+    """One page, `number` from 1. `aligned` are the tables that liteparse sees in the text.
+
+    `fills` are rectangles of a colour that shows, larger than a line.
+    """
 
     number: int
     width: float
@@ -52,6 +59,7 @@ class PageContent:
     words: list[Word]
     rules: Rules
     aligned: list[tuple[Box, Grid]] = field(default_factory=list[tuple[Box, Grid]])
+    fills: list[Box] = field(default_factory=list[Box])
 
 
 def read_pages(path: Path) -> Iterator[PageContent]:
@@ -82,6 +90,7 @@ def _content(page: "ParsedPage") -> PageContent:
         words,
         _rules(page),
         [table for table in tables if table],
+        list(_fills(page)),
     )
 
 
@@ -111,6 +120,14 @@ def _rules(page: "ParsedPage") -> Rules:
         if found:
             (rules.across if found[0] == "across" else rules.down).append(found[1])
     return cleaned(rules)
+
+
+def _fills(page: "ParsedPage") -> Iterator[Box]:
+    for shape in page.vector_graphics.shapes if page.vector_graphics else ():
+        x, y, width, height = shape.bbox
+        shows = shape.fill and not shape.has_curve and not (shape.fill_color or "").endswith(_WHITE)
+        if shows and min(width, height) > THIN:
+            yield x, y, x + width, y + height
 
 
 def _aligned(block: "LayoutBlock") -> tuple[Box, Grid] | None:

@@ -15,8 +15,9 @@ from rag_pipelines.documents.tables_headers import header_rows
 from rag_pipelines.documents.tables_joining import Found, joined
 from rag_pipelines.documents.tables_leaders import without_leaders
 from rag_pipelines.documents.tables_open import open_tables
-from rag_pipelines.documents.tables_page import Box, PageContent, Word, read_pages
+from rag_pipelines.documents.tables_page import Box, Engine, PageContent, Word, read_pages
 from rag_pipelines.documents.tables_ruled import ruled_tables
+from rag_pipelines.documents.tables_shaded import shaded_tables
 
 _MARGIN = 0.09
 """Share of the page's height at its ends in which running heads stand."""
@@ -66,12 +67,14 @@ def parts_of(page: PageContent) -> Iterator[Part]:
 def tables_on(page: PageContent) -> list[Found]:
     """The tables of a page as the engines agree on them."""
     ruled = [Found("ruled", page.number, box, grid) for box, grid in ruled_tables(page)]
-    drawn = [table.box for table in ruled]
-    ruled += [
-        Found(engine, page.number, box, grid)
-        for engine, box, grid in open_tables(page)
-        if not any(_overlap(box, other) for other in drawn)
-    ]
+    shaded: list[tuple[Engine, Box, Grid]] = [("shaded", *table) for table in shaded_tables(page)]
+    for weaker in (shaded, open_tables(page)):
+        drawn = [table.box for table in ruled]
+        ruled += [
+            Found(engine, page.number, box, grid)
+            for engine, box, grid in weaker
+            if not any(_overlap(box, other) for other in drawn)
+        ]
     aligned = [Found("aligned", page.number, box, grid) for box, grid in aligned_tables(page)]
     return [table for table in joined(ruled, aligned) if _speaks_for(table, page.words)]
 
@@ -82,7 +85,7 @@ def _overlap(one: Box, other: Box) -> bool:
 
 
 def _speaks_for(table: Found, words: Sequence[Word]) -> bool:
-    if table.engine in ("ruled", "worded"):
+    if table.engine in ("ruled", "shaded", "worded"):
         return is_ruled_table(table.grid)
     return is_aligned_table(table.grid, numbered=is_numbered(caption_of(table.box, words)))
 

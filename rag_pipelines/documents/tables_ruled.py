@@ -20,14 +20,17 @@ Place = tuple[int, int]
 
 def ruled_tables(page: PageContent) -> list[tuple[Box, Grid]]:
     """Boxes and grids of the frames that have two rows and two columns of text."""
-    found: list[tuple[Box, Grid]] = []
-    for frame in frames(page.rules):
-        left, top, right, bottom = frame.box
-        near = [w for w in page.words if left <= w.x < right and top <= w.y < bottom]
-        grid = pruned(_grid(divided(_boxes(frame), near), near))
-        if grid.height >= 2 and grid.width >= 2:
-            found.append(((left, top, right, bottom), grid))
-    return found
+    found = [table_in(frame, page.words) for frame in frames(page.rules)]
+    return [table for table in found if table]
+
+
+def table_in(frame: Rules, words: Sequence[Word]) -> tuple[Box, Grid] | None:
+    """The frame's box and its grid; none where that has a single row or column."""
+    left, top, right, bottom = frame.box
+    box = (left, top, right, bottom)
+    near = inside(words, box)
+    grid = pruned(_grid(divided(_boxes(frame), near), near))
+    return (box, grid) if grid.height >= 2 and grid.width >= 2 else None
 
 
 def _boxes(frame: Rules) -> list[Box]:

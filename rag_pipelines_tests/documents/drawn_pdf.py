@@ -23,6 +23,12 @@ class Sheet:
     def line(self, x1: float, y1: float, x2: float, y2: float) -> None:
         self.commands.append(f"0.5 w {x1} {HEIGHT - y1} m {x2} {HEIGHT - y2} l S")
 
+    def fill(self, box: tuple[float, float, float, float], colour: str = "0.8 0.8 0.9") -> None:
+        """A rectangle of a colour; what is written on it comes later."""
+        left, top, right, bottom = box
+        place = f"{left} {HEIGHT - bottom} {right - left} {bottom - top}"
+        self.commands.append(f"{colour} rg {place} re f 0 0 0 rg")
+
     def lattice(self, xs: list[float], ys: list[float]) -> None:
         """Every line of a grid."""
         for x in xs:

@@ -191,3 +191,11 @@ def test_lines_that_are_drawn_up_or_down_a_page_are_read_and_have_their_box(
     assert bottom - top == pytest.approx(280.8, abs=0.5)
     begins = HEIGHT - 260 if matrix.startswith("0 1") else 260
     assert begins == pytest.approx(bottom if matrix.startswith("0 1") else top, abs=0.5)
+
+
+def test_letters_too_small_to_be_seen_do_not_cost_the_page(tmp_path: Path):
+    sheet = Sheet()
+    paragraph(sheet, 60, 100, PROSE)
+    for number in range(3):
+        sheet.text(60, 300 + number, "nobody sees this", 0.01)
+    assert texts(write_pdf(tmp_path / "small.pdf", sheet)) == [" ".join(PROSE)]

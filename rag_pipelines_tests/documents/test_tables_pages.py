@@ -60,6 +60,30 @@ def test_rows_of_figures_without_lines_between_them_are_parted(parts_on):
     assert part.grid.rows() == [["Country", "Fund", "Total"], *rows]
 
 
+@pytest.mark.parametrize(
+    ("lines", "rows"),
+    [
+        ([["Cyprus and the"], ["islands", "4", "9"]], [["Cyprus and the islands", "4", "9"]]),
+        ([["Cyprus and the", "4", "9"], ["islands"]], [["Cyprus and the islands", "4", "9"]]),
+        (
+            [["Islands:"], ["of which Cyprus", "4", "9"]],
+            [["Islands:", "", ""], ["of which Cyprus", "4", "9"]],
+        ),
+        ([["Cyprus", "4", "9"], ["of which north", "1", "2"]],) * 2,
+        ([["Islands"], ["Cyprus", "4", "9"]], [["Islands", "", ""], ["Cyprus", "4", "9"]]),
+    ],
+    ids=["figures below", "figures above", "after a colon", "a part", "a new beginning"],
+)
+def test_a_label_that_wraps_is_one_row_with_figures_beside_either_line(parts_on, lines, rows):
+    sheet = Sheet()
+    sheet.lattice([72, 200, 300, 400], [100, 116, 190])
+    head, first, last = ["Country", "Fund", "Total"], ["Malta", "3", "7"], ["Poland", "22", "55"]
+    sheet.columns([76, 296, 396], 112, [head])
+    sheet.columns([76, 296, 396], 128, [first, *lines, last], step=14)
+    [part] = parts_on(sheet)
+    assert part.grid.rows() == [head, first, *rows, last]
+
+
 def test_text_that_wraps_in_a_ruled_cell_stays_whole(parts_on):
     sheet = Sheet()
     sheet.lattice([72, 200, 400], [100, 116, 140, 164])

@@ -1,7 +1,12 @@
-"""The example's files ingested once, and asked what only a table, caption, scan or slide says."""
+"""The example's files ingested once, and asked what only a table, caption, scan or slide says.
+
+All of it where torch and what stands on it cannot be imported, in none of the processes.
+"""
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +27,7 @@ KINDS = {
     "Until when is the certificate of the reference thermometer valid?": "document",
     "What discount do dealers get from an order of ten probes on?": "document",
 }
+MODEL_LIBRARIES = ("torch", "torchvision", "transformers", "sentence_transformers", "accelerate")
 PAPERS = json.dumps({"documents": {"paths": ["documents/*"]}})
 
 
@@ -31,16 +37,35 @@ def with_papers(installation: Installation) -> Installation:
     return installation
 
 
+def without_model_libraries(folder: Path) -> dict[str, str]:
+    """The environment in which each of `MODEL_LIBRARIES` is missing, for every process below."""
+    for name in MODEL_LIBRARIES:
+        missing = f"raise ModuleNotFoundError({f'No module named {name!r}'!r}, name={name!r})\n"
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(missing)
+    return {"PYTHONPATH": str(folder)}
+
+
 @pytest.fixture(scope="module")
 def papers(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    made = with_papers(Installation(tmp_path_factory.mktemp("papers")))
-    made.sources(f"sources:\n  papers: {PAPERS}\n")
+    missing = without_model_libraries(tmp_path_factory.mktemp("missing"))
+    made = with_papers(Installation(tmp_path_factory.mktemp("papers"), missing))
     said = made.rag("ingest", "--all")
     assert said["published"]
     assert said["sources"]["papers"] == said["sources"]["papers"] | {
         **{"discovered": 3, "pages": 3, "parsed": 3, "removed": 0, "failed": 0}
     }
     return made
+
+
+@pytest.mark.parametrize("name", MODEL_LIBRARIES)
+def test_the_papers_are_read_and_asked_where_no_model_library_can_be_imported(
+    papers: Installation, name: str
+):
+    command = [sys.executable, "-c", f"import {name}"]
+    done = subprocess.run(command, env=papers.environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith(f"ModuleNotFoundError: No module named '{name}'\n")
 
 
 def test_the_example_asks_of_a_table_a_figure_a_scan_and_a_slide():

@@ -37,7 +37,7 @@ from rag_pipelines.records import DocumentTable, Element, Figure
     group_name="documents",
     owners=["team:documents"],
     kinds={"unstructured", "python"},
-    code_version="2",
+    code_version="3",
     metadata={"dagster/column_schema": columns(Element)},
 )
 def pdf_elements(
@@ -78,7 +78,7 @@ def pdf_elements(
     group_name="documents",
     owners=["team:documents"],
     kinds={"pdfium", "liteparse"},
-    code_version="1",
+    code_version="2",
     metadata={"dagster/column_schema": columns(DocumentTable)},
 )
 def table_html(
