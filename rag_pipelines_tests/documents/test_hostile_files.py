@@ -22,7 +22,7 @@ from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
 SENTENCE = "The warranty lasts three years."
-LIMITS = Documents(paths=("*",), max_seconds=20, max_memory_bytes=1 << 30)
+LIMITS = Documents(paths=("*",), max_seconds=90, max_memory_bytes=1 << 30)
 LITTLE = LIMITS.model_copy(update={"max_memory_bytes": 256_000_000})
 
 
