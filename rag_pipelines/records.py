@@ -87,7 +87,8 @@ class DocumentFile:
     `document` is the SHA-256 of its bytes, in the blob store; `url` where it is: a crawled PDF's
     own URL, `file:` and a path relative to `sources.yaml` for a file on disk. `problem` says why
     it could not be read (empty where it could): `encrypted: …`, `damaged: …`, `too large: …`,
-    `timeout: …`, `memory: …`, `empty: …`, `type: …`. `parser` is `local` or `llama_parse`.
+    `timeout: …`, `memory: …`, `crashed: …`, `empty: …`, `type: …`, `error: …`. `parser` is `local`
+    or `llama_parse`.
     `refused_by` names the parser and its limits where the same would meet the `problem` again.
     """
 
