@@ -37,8 +37,8 @@ def chain(
         path.write_bytes(data)
         files.append(file_at("fuzzed", f"file:{path.name}", path, len(WHOLE) * 10, blobs))
     read = read_elements(files, blobs, settings=LIMITS)
-    tables = read_tables(read.elements, blobs)
-    return read, tables, read_figures(read.elements, tables, blobs, ocr=False)
+    tables = read_tables(read.elements, blobs, settings=LIMITS)
+    return read, tables, read_figures(read.elements, tables, blobs, settings=LIMITS)
 
 
 def test_every_kind_of_damage_is_done_to_both_forms(damaged: dict[str, bytes]):
