@@ -4,15 +4,23 @@ All of it where torch and what stands on it cannot be imported, in none of the p
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from rag_pipelines.sources import GoldenQuestion, load_golden
+from rag_pipelines_tests.cli.test_keys import service
 from rag_pipelines_tests.end_to_end.installation import Installation, website
+from rag_pipelines_tests.machine import browser as browser_path
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -58,6 +66,12 @@ def papers(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     return made
 
 
+@pytest.fixture(scope="module")
+def told(papers: Installation) -> Callable[[str], dict[str, Any]]:
+    """What `rag ask` says of a question, asked once."""
+    return cache(lambda question: papers.rag("ask", question))
+
+
 @pytest.mark.parametrize("name", MODEL_LIBRARIES)
 def test_the_papers_are_read_and_asked_where_no_model_library_can_be_imported(
     papers: Installation, name: str
@@ -74,10 +88,10 @@ def test_the_example_asks_of_a_table_a_figure_a_scan_and_a_slide():
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.expect[0].url.rsplit("/")[-1])
 def test_a_question_is_answered_from_the_page_that_alone_says_it(
-    papers: Installation, question: GoldenQuestion
+    told: Callable[[str], dict[str, Any]], question: GoldenQuestion
 ):
     (expected,) = question.expect
-    said = papers.rag("ask", question.question)
+    said = told(question.question)
     first = said["citations"][0]
     assert expected.quote in said["answer"]
     assert (first["url"], first["page"]) == (expected.url, expected.page)
@@ -89,15 +103,46 @@ def test_a_question_is_answered_from_the_page_that_alone_says_it(
         assert first["image_url"]
 
 
-def test_a_passage_that_an_answer_cites_more_than_once_is_printed_once(papers: Installation):
+def test_a_passage_that_an_answer_cites_more_than_once_is_printed_once(
+    papers: Installation, told: Callable[[str], dict[str, Any]]
+):
     (question,) = (question for question, kind in KINDS.items() if kind == "table")
-    cited = papers.rag("ask", question)["citations"]
+    cited = told(question)["citations"]
     assert len(cited) > len({citation["chunk_id"] for citation in cited}) == 1
     printed = papers.run("ask", question).stdout
     numbers = " ".join(f"[{citation['n']}]" for citation in cited)
     assert f"\n{numbers} {cited[0]['title']}" in printed
     assert printed.count(f"    {cited[0]['url']} · page 1\n") == 1
     assert printed.count("│ Mill Pond ") == 1
+
+
+@pytest.mark.browser
+def test_the_page_shows_what_the_command_says(
+    papers: Installation, told: Callable[[str], dict[str, Any]], tmp_path: Path
+):
+    """The same answer and sources for the same question, release and model."""
+    with service(papers.home, tmp_path / "log") as port, chat_page(port) as page:
+        for number, question in enumerate(KINDS):
+            said = told(question)
+            page.get_by_label("Question", exact=True).fill(question)
+            page.keyboard.press("Enter")
+            expect(page.locator(".rating")).to_have_count(number + 1)
+            marked = re.sub(r"\[(\d+)\]", r"\1", said["answer"])
+            assert page.locator(".answer").last.inner_text().split() == marked.split()
+            sources = page.locator(".turn").last.locator(".card")
+            expect(sources).to_have_count(len(said["citations"]))
+            expect(page.locator("#origin")).to_contain_text(said["release"])
+
+
+@contextmanager
+def chat_page(port: str) -> Iterator[Page]:
+    arguments = ["--no-sandbox", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=arguments)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        yield page
+        browser.close()
 
 
 def test_files_that_did_not_change_cost_nothing(papers: Installation):
