@@ -24,13 +24,15 @@ from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.login import login_routes
-from rag_pipelines.chat.metrics import Metrics
+from rag_pipelines.chat.metrics import Metrics, State
 from rag_pipelines.chat.openai_api import openai_routes
 from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.questions import question_routes
 from rag_pipelines.chat.refusals import tell_errors
+from rag_pipelines.chat.request_log import RequestLog
 from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
 from rag_pipelines.chat.sessions import session_routes
+from rag_pipelines.chat.watching import Watching
 from rag_pipelines.storage.blobs import Blobs
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
@@ -80,12 +82,14 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         responses=_REFUSED,
     )
+    metrics = Metrics(State(live, parts.admission, parts.history))
     app.add_middleware(Gate, rules=parts.rules)
     app.add_middleware(Guard)
+    app.add_middleware(RequestLog, metrics=metrics)
     tell_errors(app)
-    metrics = Metrics(live)
+    watching = Watching([metrics.question])
     asking = Asking(
-        live, parts.history, parts.admission, metrics, parts.on_history_failure, parts.slots
+        live, parts.history, parts.admission, watching, parts.on_history_failure, parts.slots
     )
     app.include_router(question_routes(asking, live))
     app.include_router(openai_routes(asking, live))
@@ -134,9 +138,10 @@ def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining:
         return _ready(live, draining)
 
     @app.get("/metrics", response_class=Response)
-    def scrape() -> Response:
-        """Prometheus' text format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def scrape(request: Request) -> Response:
+        """Numbers for Prometheus, in its own text format or OpenMetrics'."""
+        told, media_type = metrics.told(request.headers.get("accept", ""))
+        return Response(told, media_type=media_type)
 
 
 def _ready(live: LiveRelease, draining: Event) -> ReadyBody:

@@ -68,6 +68,8 @@ class LiveRelease:
         self._thread = Thread(target=self._follow, name="live-release", daemon=True)
         self.failures = 0
         """How often a release or its model failed to load."""
+        self.swaps = 0
+        """How often questions went from one version over to the next."""
 
     def start(self) -> None:
         """Begin to follow the pointer."""
@@ -229,5 +231,6 @@ class LiveRelease:
     def _swap(self, opened: Served | None) -> None:
         with self._lock:
             old, self._served = self._served, opened
+            self.swaps += bool(old and opened)
         if old:
             old.let_go()
