@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 HEADER = "X-Request-ID"
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _UNMATCHED = "other"
-"""The route and method of what no route was found for: refused before, or unknown."""
+"""A route or method that there is not, or that was refused before it was looked for."""
 _LEFT = 499
 """The status where the reader went away before any was sent, as nginx has it."""
 
@@ -55,7 +55,8 @@ class RequestLog:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         found, state = scope.get("route"), scope.get("state", {})
         route = getattr(found, "path", _UNMATCHED)
-        method = scope["method"] if found else _UNMATCHED
+        known = scope["method"] in (getattr(found, "methods", None) or ())
+        method = scope["method"] if known else _UNMATCHED
         reason = state.get("refused", "")
         self._metrics.request(method, route, status, seconds, reason)
         told: Told = {
