@@ -51,7 +51,7 @@ def service(home: Path, log: Path, **ours: str) -> Iterator[str]:
             stderr=file,
         )
         try:
-            said = re.compile(r"chat service at http://127\.0\.0\.1:(\d+)")
+            said = re.compile(r"chat service at http://[^:]+:(\d+)")
             until(lambda: said.search(log.read_text()) or process.poll() is not None)
             told = said.search(log.read_text())
             assert told, log.read_text()
