@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from rag_pipelines.chat import pages
 from rag_pipelines.chat.access import caller_of
@@ -32,6 +33,7 @@ from rag_pipelines.chat.refusals import tell_errors
 from rag_pipelines.chat.request_log import RequestLog
 from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
 from rag_pipelines.chat.sessions import session_routes
+from rag_pipelines.chat.traces import Traces
 from rag_pipelines.chat.watching import Watching
 from rag_pipelines.storage.blobs import Blobs
 
@@ -56,6 +58,7 @@ class Parts:
     admission: Admission = field(default_factory=Admission)
     on_history_failure: OnFailure = "refuse"
     slots: int | None = None
+    traces: Traces = field(default_factory=Traces)
     draining: Event = field(default_factory=Event)
 
 
@@ -71,6 +74,7 @@ def create_app(parts: Parts) -> FastAPI:
         finally:
             live.stop()
             painter.close()
+            await run_in_threadpool(parts.traces.stop)
             await parts.history.close()
 
     app = FastAPI(
@@ -82,12 +86,12 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         responses=_REFUSED,
     )
-    metrics = Metrics(State(live, parts.admission, parts.history))
+    metrics = Metrics(State(live, parts.admission, parts.history, parts.traces))
     app.add_middleware(Gate, rules=parts.rules)
     app.add_middleware(Guard)
     app.add_middleware(RequestLog, metrics=metrics)
     tell_errors(app)
-    watching = Watching([metrics.question])
+    watching = Watching([metrics.question, parts.traces.offer])
     asking = Asking(
         live, parts.history, parts.admission, watching, parts.on_history_failure, parts.slots
     )

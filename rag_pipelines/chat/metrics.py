@@ -18,6 +18,7 @@ from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.live import LiveRelease, NoRelease
 from rag_pipelines.chat.stages import STEPS
+from rag_pipelines.chat.traces import Traces
 from rag_pipelines.chat.watching import Outcome, Watch
 from rag_pipelines.inference.guarded import GuardedGenerator
 
@@ -33,6 +34,7 @@ class State(Collector):
     live: LiveRelease
     admission: Admission
     history: ChatHistory
+    traces: Traces
 
     def collect(self) -> Iterator[Metric]:
         health = self.live.health()
@@ -47,6 +49,8 @@ class State(Collector):
         yield _gauge("rag_queue_waiting", "Questions waiting for a slot.", self.admission.waiting)
         yield _gauge("rag_slots_busy", "Slots of the model in use.", self.admission.busy)
         yield _counter("rag_history_errors", "Failed calls of the history.", self.history.failures)
+        yield _counter("rag_traces_exported", "Traces that MLflow took.", self.traces.exported)
+        yield _counter("rag_traces_dropped", "Traces that were lost.", self.traces.dropped)
 
     def _served(self) -> Iterator[Metric]:
         """Of the release that is served; nothing while there is none."""

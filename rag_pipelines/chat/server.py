@@ -19,6 +19,8 @@ from rag_pipelines.chat.gate import LOOPBACK_NAMES, Rules
 from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.mlflow_traces import MlflowTraces
+from rag_pipelines.chat.traces import Traces
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
@@ -62,6 +64,7 @@ def serve(
         admission=Admission(settings.queue, settings.queue_seconds),
         on_history_failure=settings.history_failure,
         slots=settings.slots,
+        traces=Traces(MlflowTraces(settings.mlflow_tracking_uri), settings.trace_sampling),
     )
     run(listening, parts, ready)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rag_pipelines.chat.events import Answer, Done, Event, Retrieved
+from rag_pipelines.chat.logs import REQUEST_ID
 from rag_pipelines.chat.stages import Stages
 
 Outcome = Literal["answered", "abstained", "failed", "left"]
@@ -25,6 +26,7 @@ class Watch:
     """
 
     stages: Stages = field(default_factory=Stages)
+    request_id: str = field(default_factory=REQUEST_ID.get)
     outcome: Outcome = "left"
     retrieved: Retrieved | None = None
     answer: Answer | None = None
