@@ -70,9 +70,9 @@ def tell_errors(app: FastAPI) -> None:
     """Handle every exception that the app's routes raise on purpose; `guard` has the others."""
 
     @app.exception_handler(RagError)
-    def known(request: Request, error: RagError) -> JSONResponse:
+    def known(_: Request, error: RagError) -> JSONResponse:
         status, word = fault(error)
-        log.warning("%s %s: %s: %s", request.method, request.url.path, word, error)
+        log.warning("%s: %s", word, error)
         wait = error.retry_after if isinstance(error, Overloaded) else RETRY_AFTER_SECONDS
         headers = {"Retry-After": str(wait)} if status == 503 else None
         return refusal(status, word, str(error), headers)

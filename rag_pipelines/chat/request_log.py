@@ -37,7 +37,8 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(Headers(scope=scope))
-        token, began, status = REQUEST_ID.set(request_id), time.monotonic(), _LEFT
+        REQUEST_ID.set(request_id)  # of this request's task, with which it goes
+        began, status = time.monotonic(), _LEFT
 
         async def with_id(message: Message) -> None:
             nonlocal status
@@ -50,7 +51,6 @@ class RequestLog:
             await self._app(scope, receive, with_id)
         finally:
             self._tell(scope, status, time.monotonic() - began)
-            REQUEST_ID.reset(token)
 
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         found, state = scope.get("route"), scope.get("state", {})

@@ -57,6 +57,7 @@ def counted(client: httpx.Client, name: str) -> float:
     return float(client.get("/metrics").text.split(f"\n{name} ")[1].split()[0])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's use of SQLAlchemy
 def test_a_question_becomes_a_trace_with_its_steps_and_without_a_word_of_it(
     shelf: Releases, echo: Echo, tmp_path: Path
 ):
