@@ -23,6 +23,7 @@ from rag_pipelines.chat.files import file_routes
 from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
+from rag_pipelines.chat.lineage import lineage_routes
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.login import login_routes
 from rag_pipelines.chat.metrics import Metrics, State
@@ -36,6 +37,7 @@ from rag_pipelines.chat.sessions import session_routes
 from rag_pipelines.chat.traces import Traces
 from rag_pipelines.chat.watching import Watching
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
@@ -46,13 +48,15 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 class Parts:
     """What a service is made of.
 
-    `blobs` holds the files and pictures that answers cite, `rules` tell who may ask. `slots` goes
+    `blobs` holds the files and pictures that answers cite, `tables` what the sources said, `rules`
+    tell who may ask. `slots` goes
     before what the model declares. While `draining` is set the service is not ready, so that
     nobody sends it new work.
     """
 
     live: LiveRelease
     blobs: Blobs
+    tables: Tables
     history: ChatHistory
     rules: Rules
     admission: Admission = field(default_factory=Admission)
@@ -99,6 +103,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(openai_routes(asking, live))
     app.include_router(session_routes(parts.history))
     app.include_router(feedback_routes(parts.history))
+    app.include_router(lineage_routes(live, parts.history, parts.tables))
     _add_operations(app, live, metrics, parts.draining)
     app.include_router(file_routes(live, parts.blobs, painter))
     app.include_router(login_routes(parts.rules.keys))

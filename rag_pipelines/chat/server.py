@@ -27,6 +27,7 @@ from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import Settings
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
 
 FINISH_SECONDS = 25
 """How long questions under way may take after SIGTERM."""
@@ -59,6 +60,7 @@ def serve(
     parts = Parts(
         live=LiveRelease(releases, embedder, load),
         blobs=Blobs(settings.blobs),
+        tables=Tables(settings.assets),
         history=open_history(url, settings.history_ttl_days),
         rules=Rules(keys=keys, hosts=names(listening), rate=settings.rate_limit),
         admission=Admission(settings.queue, settings.queue_seconds),
