@@ -170,6 +170,9 @@ class Settings(BaseSettings):
         default=None,
         description="Questions and searches of one key, such as 60/minute; unset, no limit.",
     )
+    trace_sampling: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.0, description="Share of the questions that MLflow gets a trace of, 0 to 1."
+    )
     dagster_port: Port = Field(default=3000, description="Port of Dagster's web page.")
     mlflow_port: Port = Field(default=5000, description="Port of MLflow's web page.")
     dagster_home: Annotated[Path, AfterValidator(_absolute_given)] = Field(

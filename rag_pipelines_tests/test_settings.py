@@ -80,6 +80,8 @@ def test_the_readme_lists_every_variable_in_its_words():
         ("RAG_HOST", "a b", "pattern"),
         ("RAG_RATE_LIMIT", "60", "such as 60/minute"),
         ("RAG_RATE_LIMIT", "0/minute", "such as 60/minute"),
+        ("RAG_TRACE_SAMPLING", "1.1", "less than or equal to 1"),
+        ("RAG_TRACE_SAMPLING", "nan", "less than or equal to 1"),
         ("RAG_SOURCES", "nowhere.yaml", "a file that exists"),
         ("RAG_GOLDEN", "nowhere.yaml", "a file that exists"),
         ("DAGSTER_HOME", "relative", "an absolute path"),

@@ -43,16 +43,17 @@ class Admission:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def slot(self, slots: int) -> AsyncGenerator[None]:
-        """Hold one of `slots` while the block runs. Raises `Overloaded`.
+    async def slot(self, slots: int) -> AsyncGenerator[float]:
+        """Hold one of `slots` while the block runs; gives the seconds waited. Raises `Overloaded`.
 
         `slots` may change from call to call, as the model does.
         """
         self._slots = slots
+        came = time.monotonic()
         await self._admitted()
         began = time.monotonic()
         try:
-            yield
+            yield began - came
         finally:
             self._typical += (time.monotonic() - began - self._typical) / 8
             self.busy -= 1

@@ -14,11 +14,13 @@ from rag_pipelines.chat.draft import Draft
 from rag_pipelines.chat.events import Answer, Done, Event, Retrieved, Sentence, Token, Usage
 from rag_pipelines.chat.followup import standalone
 from rag_pipelines.chat.prompt import NO_ANSWER, Fitted, fitted_prompt, prompt_digest
+from rag_pipelines.chat.stages import Stages
 from rag_pipelines.chat.tasks import computed
 from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
 from rag_pipelines.inference.protocols import Embedder, Generator, Message
 from rag_pipelines.records import GroundedAnswer, Hit
 from rag_pipelines.retrieval.grounding import (
+    Checked,
     Grounding,
     abstention,
     extractive_answer,
@@ -73,21 +75,29 @@ async def answer(question: Question, version: Version) -> Answer:
     raise AssertionError("answer_events ends with Done or raises")
 
 
-async def answer_events(question: Question, version: Version) -> AsyncGenerator[Event]:
+async def answer_events(
+    question: Question, version: Version, stages: Stages | None = None
+) -> AsyncGenerator[Event]:
     """Answer from what this version's release says: `Retrieved` first, `Done` last.
 
     Where nothing relevant was found, or the generator found no answer in it, the answer says so
     and cites nothing. Where no sentence of the generator's is supported, the best supporting
-    sentences of the passages stand in. Raises `ModelUnavailable` or `ModelError`.
+    sentences of the passages stand in. Raises `ModelUnavailable` or `ModelError`. `stages` is told
+    of the steps.
     """
-    asked = await standalone(question.text, question.earlier, version.generator)
-    hits = await computed(lambda: version.retriever.search(asked, question.k, question.filters))
-    told = _Telling(question, version)
+    told = _Telling(question, version, stages or Stages())
+    step = told.stages.step
+    with step("rewrite"):
+        asked = await standalone(question.text, question.earlier, version.generator)
+    with step("retrieve"):
+        hits = await computed(lambda: version.retriever.search(asked, question.k, question.filters))
     yield told.retrieved(asked, len(hits))
     if not relevant(asked, hits):
         yield told.done(abstention())
     elif version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there
-        yield told.done(await computed(lambda: extractive_answer(asked, hits, version.embedder)))
+        with step("generate"):
+            said = await computed(lambda: extractive_answer(asked, hits, version.embedder))
+        yield told.done(said)
     else:
         async for event in _generated(asked, hits, told):
             yield event
@@ -95,7 +105,7 @@ async def answer_events(question: Question, version: Version) -> AsyncGenerator[
 
 async def _generated(asked: str, hits: Sequence[Hit], told: "_Telling") -> AsyncGenerator[Event]:
     question, version = told.question, told.version
-    generator = version.generator
+    generator, step = version.generator, told.stages.step
     longest = min(question.max_tokens, generator.context_tokens // 4)
     room = generator.context_tokens - longest
     fitted = await fitted_prompt(question.text, hits, generator, room, question.earlier)
@@ -103,30 +113,36 @@ async def _generated(asked: str, hits: Sequence[Hit], told: "_Telling") -> Async
     grounding = Grounding(read, version.embedder)
     draft = Draft(f"{asked}\n{question.text}", read)
     text = ""
-    async with aclosing(generator.stream(fitted.prompt, longest)) as pieces:
-        async for piece in pieces:
-            text += piece
-            if _declined(text):
-                break
-            if not _may_decline(text):
-                for event in await _said(grounding, draft, text):
-                    yield event
+    with step("generate"):
+        async with aclosing(generator.stream(fitted.prompt, longest)) as pieces:
+            async for piece in pieces:
+                text += piece
+                if _declined(text):
+                    break
+                if not _may_decline(text):
+                    for event in await _said(told, grounding, draft, text):
+                        yield event
     if _declined(text, whole=True):
         yield told.done(abstention(), fitted, await _count(generator, text))
         return
-    for event in await _said(grounding, draft, text, whole=True):
+    for event in await _said(told, grounding, draft, text, whole=True):
         yield event
     said, model = grounding.answer, ""
     if not said.citations:
-        said = await computed(lambda: extractive_answer(asked, read, version.embedder))
+        with step("check"):
+            said = await computed(lambda: extractive_answer(asked, read, version.embedder))
         model = EXTRACTIVE
     yield told.done(said, fitted, await _count(generator, text), model)
 
 
-async def _said(grounding: Grounding, draft: Draft, text: str, whole: bool = False) -> list[Event]:
+async def _said(
+    told: "_Telling", grounding: Grounding, draft: Draft, text: str, whole: bool = False
+) -> list[Event]:
     """What the text so far gives to show."""
-    ended = grounding.write(text) or whole
-    checked = await computed(lambda: grounding.check(whole)) if ended else []
+    checked: list[Checked] = []
+    if grounding.write(text) or whole:
+        with told.stages.step("check"):
+            checked = await computed(lambda: grounding.check(whole))
     more = draft.more(grounding.written, checked)
     kept = [one for one in checked if one.text]
     return [
@@ -159,6 +175,7 @@ class _Telling:
 
     question: Question
     version: Version
+    stages: Stages
 
     def retrieved(self, asked: str, results: int) -> Retrieved:
         version = self.version

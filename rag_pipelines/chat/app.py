@@ -12,6 +12,7 @@ from threading import Event
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from rag_pipelines.chat import pages
 from rag_pipelines.chat.access import caller_of
@@ -22,16 +23,21 @@ from rag_pipelines.chat.files import file_routes
 from rag_pipelines.chat.gate import Gate, Rules
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
+from rag_pipelines.chat.lineage import lineage_routes
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.login import login_routes
-from rag_pipelines.chat.metrics import Metrics
+from rag_pipelines.chat.metrics import Metrics, State
 from rag_pipelines.chat.openai_api import openai_routes
 from rag_pipelines.chat.painting import Painter
 from rag_pipelines.chat.questions import question_routes
 from rag_pipelines.chat.refusals import tell_errors
+from rag_pipelines.chat.request_log import RequestLog
 from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody, ReleaseBody
 from rag_pipelines.chat.sessions import session_routes
+from rag_pipelines.chat.traces import Traces
+from rag_pipelines.chat.watching import Watching
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
 
 _REFUSED: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorBody} for status in (400, 401, 403, 404, 413, 422, 429, 500, 502, 503)
@@ -42,18 +48,21 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
 class Parts:
     """What a service is made of.
 
-    `blobs` holds the files and pictures that answers cite, `rules` tell who may ask. `slots` goes
+    `blobs` holds the files and pictures that answers cite, `tables` what the sources said, `rules`
+    tell who may ask. `slots` goes
     before what the model declares. While `draining` is set the service is not ready, so that
     nobody sends it new work.
     """
 
     live: LiveRelease
     blobs: Blobs
+    tables: Tables
     history: ChatHistory
     rules: Rules
     admission: Admission = field(default_factory=Admission)
     on_history_failure: OnFailure = "refuse"
     slots: int | None = None
+    traces: Traces = field(default_factory=Traces)
     draining: Event = field(default_factory=Event)
 
 
@@ -69,6 +78,7 @@ def create_app(parts: Parts) -> FastAPI:
         finally:
             live.stop()
             painter.close()
+            await run_in_threadpool(parts.traces.stop)
             await parts.history.close()
 
     app = FastAPI(
@@ -80,17 +90,20 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         responses=_REFUSED,
     )
+    metrics = Metrics(State(live, parts.admission, parts.history, parts.traces))
     app.add_middleware(Gate, rules=parts.rules)
     app.add_middleware(Guard)
+    app.add_middleware(RequestLog, metrics=metrics)
     tell_errors(app)
-    metrics = Metrics(live)
+    watching = Watching([metrics.question, parts.traces.offer])
     asking = Asking(
-        live, parts.history, parts.admission, metrics, parts.on_history_failure, parts.slots
+        live, parts.history, parts.admission, watching, parts.on_history_failure, parts.slots
     )
     app.include_router(question_routes(asking, live))
     app.include_router(openai_routes(asking, live))
     app.include_router(session_routes(parts.history))
     app.include_router(feedback_routes(parts.history))
+    app.include_router(lineage_routes(live, parts.history, parts.tables))
     _add_operations(app, live, metrics, parts.draining)
     app.include_router(file_routes(live, parts.blobs, painter))
     app.include_router(login_routes(parts.rules.keys))
@@ -134,9 +147,10 @@ def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining:
         return _ready(live, draining)
 
     @app.get("/metrics", response_class=Response)
-    def scrape() -> Response:
-        """Prometheus' text format."""
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    async def scrape(request: Request) -> Response:
+        """Numbers for Prometheus, in its own text format or OpenMetrics'."""
+        told, media_type = metrics.told(request.headers.get("accept", ""))
+        return Response(told, media_type=media_type)
 
 
 def _ready(live: LiveRelease, draining: Event) -> ReadyBody:

@@ -22,9 +22,9 @@ from rag_pipelines.chat.history.protocol import (
     UnknownSession,
 )
 from rag_pipelines.chat.live import LiveRelease
-from rag_pipelines.chat.metrics import Metrics
 from rag_pipelines.chat.served import Served
 from rag_pipelines.chat.tasks import unbroken
+from rag_pipelines.chat.watching import Watching
 from rag_pipelines.inference.protocols import Message
 from rag_pipelines.records import Citation
 from rag_pipelines.retrieval.grounding import without_marks
@@ -63,13 +63,13 @@ class Asking:
         live: LiveRelease,
         history: ChatHistory,
         admission: Admission,
-        metrics: Metrics,
+        watching: Watching,
         on_failure: OnFailure = "refuse",
         slots: int | None = None,
     ) -> None:
         """`slots` goes before what the model declares."""
         self._live, self._history, self._admission = live, history, admission
-        self._metrics, self._slots = metrics, slots
+        self._watching, self._slots = watching, slots
         self._on_failure: OnFailure = on_failure
 
     async def events(self, asked: Asked) -> AsyncGenerator[Event]:
@@ -79,17 +79,20 @@ class Asking:
         `HistoryUnavailable` before the first event, and `ModelError` at any time.
         """
         slots = self._slots or self._live.slots
-        with self._metrics.counted():
-            async with self._admission.slot(slots), _taken(self._live, asked.release) as served:
+        with self._watching.question() as watch:
+            async with (
+                self._admission.slot(slots) as waited,
+                _taken(self._live, asked.release) as served,
+            ):
+                watch.stages.waited(waited)
                 memory = _Memory(asked, self._history, self._on_failure)
                 question = await memory.begin()
                 try:
-                    async with aclosing(answer_events(question, served.version)) as events:
+                    answering = answer_events(question, served.version, watch.stages)
+                    async with aclosing(answering) as events:
                         async for event in events:
                             told = await memory.take(event)
-                            if isinstance(told, Done):
-                                abstained = told.answer.abstained
-                                self._metrics.count("abstained" if abstained else "answered")
+                            watch.saw(told)
                             yield told
                 finally:
                     await memory.end()

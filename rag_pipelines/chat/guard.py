@@ -55,7 +55,7 @@ class Guard:
             except Exception:
                 if begun:
                     raise
-                log.exception("%s %s failed", scope["method"], scope["path"])
+                log.exception("a request failed")
                 await refusal(500, "internal", FAILED)(scope, receive, with_headers)
 
 

@@ -17,6 +17,7 @@ from rag_pipelines.chat.status import Health
 from rag_pipelines.errors import RagError, ReleaseError
 from rag_pipelines.inference.protocols import Embedder, Generator
 from rag_pipelines.records import ModelRef
+from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.publish import Pointer
 from rag_pipelines.retrieval.releases import Releases
 
@@ -68,6 +69,8 @@ class LiveRelease:
         self._thread = Thread(target=self._follow, name="live-release", daemon=True)
         self.failures = 0
         """How often a release or its model failed to load."""
+        self.swaps = 0
+        """How often questions went from one version over to the next."""
 
     def start(self) -> None:
         """Begin to follow the pointer."""
@@ -99,6 +102,12 @@ class LiveRelease:
         if served is None:
             return Health("unready", trouble or _NOTHING)
         return Health(status, trouble, served.release.name, served.version.generation)
+
+    @contextmanager
+    def kept(self, name: str) -> Iterator[Release]:
+        """A release on disk, kept there meanwhile. Raises `ReleaseError` where it is gone."""
+        with self._releases.lease(name, "chat service") as release:
+            yield release
 
     def releases(self) -> list[str]:
         """Releases that may be named, the one being served first. Raises `NoRelease`."""
@@ -229,5 +238,6 @@ class LiveRelease:
     def _swap(self, opened: Served | None) -> None:
         with self._lock:
             old, self._served = self._served, opened
+            self.swaps += bool(old and opened)
         if old:
             old.let_go()

@@ -4,7 +4,7 @@ Knows which exception is whose fault. Never tells a stack trace, nor repeats wha
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from rag_pipelines.chat.access import ForeignUser
 from rag_pipelines.chat.admission import Overloaded
@@ -40,11 +41,24 @@ _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
 _STATUSES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
+class Refusal(JSONResponse):
+    """An error as every call tells it; its word is left where `request_log` finds it."""
+
+    def __init__(self, status: int, word: str, message: str, headers: Mapping[str, str]) -> None:
+        """`word` is for programs and one of this code's, `message` for people."""
+        super().__init__({"error": {"type": word, "message": message}}, status, headers)
+        self._word = word
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})["refused"] = self._word
+        await super().__call__(scope, receive, send)
+
+
 def refusal(
-    status: int, word: str, message: str, headers: dict[str, str] | None = None
-) -> JSONResponse:
-    """An error as every call tells it."""
-    return JSONResponse({"error": {"type": word, "message": message}}, status, headers)
+    status: int, word: str, message: str, headers: Mapping[str, str] | None = None
+) -> Refusal:
+    """An error to answer with."""
+    return Refusal(status, word, message, headers or {})
 
 
 def fault(error: RagError) -> tuple[int, str]:
@@ -56,9 +70,9 @@ def tell_errors(app: FastAPI) -> None:
     """Handle every exception that the app's routes raise on purpose; `guard` has the others."""
 
     @app.exception_handler(RagError)
-    def known(request: Request, error: RagError) -> JSONResponse:
+    def known(_: Request, error: RagError) -> JSONResponse:
         status, word = fault(error)
-        log.warning("%s %s: %s: %s", request.method, request.url.path, word, error)
+        log.warning("%s: %s", word, error)
         wait = error.retry_after if isinstance(error, Overloaded) else RETRY_AFTER_SECONDS
         headers = {"Retry-After": str(wait)} if status == 503 else None
         return refusal(status, word, str(error), headers)

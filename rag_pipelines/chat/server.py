@@ -19,12 +19,15 @@ from rag_pipelines.chat.gate import LOOPBACK_NAMES, Rules
 from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.chat.mlflow_traces import MlflowTraces
+from rag_pipelines.chat.traces import Traces
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import Settings
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
 
 FINISH_SECONDS = 25
 """How long questions under way may take after SIGTERM."""
@@ -57,11 +60,13 @@ def serve(
     parts = Parts(
         live=LiveRelease(releases, embedder, load),
         blobs=Blobs(settings.blobs),
+        tables=Tables(settings.assets),
         history=open_history(url, settings.history_ttl_days),
         rules=Rules(keys=keys, hosts=names(listening), rate=settings.rate_limit),
         admission=Admission(settings.queue, settings.queue_seconds),
         on_history_failure=settings.history_failure,
         slots=settings.slots,
+        traces=Traces(MlflowTraces(settings.mlflow_tracking_uri), settings.trace_sampling),
     )
     run(listening, parts, ready)
 

@@ -1,5 +1,6 @@
 """`rag why` and `rag forget`: what became of a URL, and how it is made to go."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +9,7 @@ from rag_pipelines.cli.output import Json, console, print_json
 from rag_pipelines.corpus.urls import canonical
 from rag_pipelines.errors import UserError
 from rag_pipelines.lib.project import Project
+from rag_pipelines.retrieval.lineage import known_of
 from rag_pipelines.settings import settings
 
 Url = Annotated[
@@ -19,9 +21,13 @@ Url = Annotated[
 def why(url: Url, as_json: Json = False) -> None:
     """Why a URL or file is in the corpus or is not: ledger, page, file, and the run behind it."""
     project, wanted = Project(settings()), _canonical(url)
-    from rag_pipelines.cli.provenance import known_of  # dagster takes a second to import
+    from rag_pipelines.lib.instance import instance_of  # dagster takes a second to import
+    from rag_pipelines.lib.origins import origin_now
 
-    known = known_of(project, wanted)
+    with instance_of(project.settings) as instance:
+        origins = {name: origin_now(instance, name) for name in project.sources}
+    found = [known_of(project.tables, name, origin, wanted) for name, origin in origins.items()]
+    known = [asdict(one) for one in found if one]
     said = {"url": wanted, "denied": wanted in project.denied, "sources": known}
     print_json(said) if as_json else _show(said)
 

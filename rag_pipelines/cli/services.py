@@ -1,11 +1,15 @@
 """`rag up` and `rag serve`: the services of an installation, started and stopped together."""
 
+import logging
+
 import typer
 
 from rag_pipelines.cli.output import console, remarks
 from rag_pipelines.cli.processes import Service, require_free, run_together
 from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
+
+log = logging.getLogger(__name__)
 
 
 def up() -> None:
@@ -25,10 +29,12 @@ def up() -> None:
 
 def serve() -> None:
     """Run the chat service alone; it follows the releases that are published."""
+    from rag_pipelines.chat.logs import log_to
     from rag_pipelines.chat.server import serve as serve_chat
 
     found = settings()
-    serve_chat(found, Project(found).servers, lambda url: remarks.print(f"chat service at {url}"))
+    log_to()
+    serve_chat(found, Project(found).servers, lambda url: log.info("chat service at %s", url))
 
 
 def _say(services: list[Service]) -> None:

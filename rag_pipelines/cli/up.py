@@ -32,7 +32,10 @@ def services_of(settings: Settings) -> list[Service]:
             LOOPBACK,
             settings.mlflow_port,
             "RAG_MLFLOW_PORT",
-            {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},  # six idle processes of 240 MB
+            {
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # six idle processes of 240 MB
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+            },
         ),
         Service(
             "chat",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rag_pipelines.documents.cloud_items import raw_elements
 from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.inference.transport import unrepeated, without
 from rag_pipelines.records import Progress, no_progress
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def parse_in_cloud(
         ModelUnavailable: no key, no client installed, or a service that does not answer in time.
         ModelError: the service refused the document, failed on it or answered nonsense.
     """
-    with _errors():
+    with unrepeated(cloud.api_key), _errors(cloud.api_key):
         answer = _parsed(data, name, cloud, clock)
         if answer.items is None or not answer.items.pages:
             raise ModelError("llama_parse: the answer holds no pages")
@@ -108,7 +109,7 @@ def _parsed(
 
 
 @contextmanager
-def _errors() -> Iterator[None]:
+def _errors(key: str) -> Iterator[None]:
     """Turn what the client raises into `ModelUnavailable` and `ModelError`."""
     try:
         import llama_cloud
@@ -121,7 +122,7 @@ def _errors() -> Iterator[None]:
     except llama_cloud.APIConnectionError as error:
         raise ModelUnavailable(f"llama_parse: nobody answers ({error.__cause__})") from error
     except llama_cloud.APIStatusError as error:
-        raise _refused(error.status_code, error.message) from error
+        raise _refused(error.status_code, without(key, error.message)) from error
     except llama_cloud.LlamaCloudError as error:
         raise ModelError(f"llama_parse: the answer cannot be read ({error})") from error
     except (AttributeError, TypeError, ValueError) as error:  # JSON of another shape, or none

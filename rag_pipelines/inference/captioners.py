@@ -61,13 +61,13 @@ class OpenAICaptioner:
 
     def __init__(self, name: ModelName, servers: ModelServers) -> None:
         self.name = str(name)
-        self._model = name.model
+        self._model, self._servers = name.model, servers
         self._client = open_openai_client(name, servers)
 
     def caption(self, png: bytes, hint: str) -> str:
         """What the model says of the picture. Raises `ModelUnavailable` or `ModelError`."""
         picture = f"data:image/png;base64,{b64encode(png).decode()}"
-        with openai_errors(self.name, self._model):
+        with openai_errors(self.name, self._model, self._servers):
             answer = self._client.chat.completions.create(
                 model=self._model,
                 messages=[

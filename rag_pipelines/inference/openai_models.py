@@ -28,6 +28,8 @@ from rag_pipelines.inference.transport import (
     timeouts,
     tls,
     typed_errors,
+    unrepeated,
+    without,
 )
 from rag_pipelines.inference.unit_embedder import UnitEmbedder, fingerprint_of, unit_vectors
 
@@ -53,7 +55,7 @@ class OpenAIEmbedder(UnitEmbedder):
         self._model = name.model
         self._client = open_openai_client(name, servers)
         finalize(self, self._client.close)  # an embedder is never closed, only let go
-        window = retried(lambda: _window(self._client, self.name, name.model), servers)
+        window = retried(lambda: _window(self._client, self.name, name.model, servers), servers)
         self.tokenizer: Tokenizer = tokenizer_for(name.model)
         self.max_tokens = (window or _EMBEDDING_CONTEXT) - _SPECIAL_TOKENS
         self.dimension = unit_vectors(self._compute(["dimension"]), 1, None, self.name).shape[1]
@@ -67,7 +69,7 @@ class OpenAIEmbedder(UnitEmbedder):
         return vectors
 
     def _batch(self, texts: list[str]) -> list[list[float]]:
-        with openai_errors(self.name, self._model):
+        with openai_errors(self.name, self._model, self._servers):
             answer = self._client.embeddings.create(
                 model=self._model, input=texts, encoding_format="float"
             )
@@ -92,7 +94,7 @@ class OpenAIGenerator:
         self._served = name
         self._servers = servers
         with open_openai_client(name, servers) as client:
-            window = _window(client, self.name, name.model)
+            window = _window(client, self.name, name.model, servers)
         self.context_tokens = min(window or _CONTEXT, _CONTEXT)
         root = (name.base_url or OPENAI_DEFAULT).removesuffix("/v1")
         self.slots = _slots(root, servers) or servers.openai_slots
@@ -112,7 +114,7 @@ class OpenAIGenerator:
         The events are read here and not by the client, which takes an answer that breaks off
         for a whole one.
         """
-        with openai_errors(self.name, self._served.model):
+        with openai_errors(self.name, self._served.model, self._servers):
             async with open_async_openai_client(self._served, self._servers) as client:
                 request = client.chat.completions.with_streaming_response.create(
                     model=self._served.model,
@@ -138,7 +140,8 @@ class OpenAIGenerator:
 
     def _piece(self, event: Any) -> str:
         if not isinstance(event, dict) or event.get("error"):
-            raise ModelError(f"{self.name}: the server reported {str(event)[:300]}")
+            told = without(self._servers.openai_api_key, str(event))
+            raise ModelError(f"{self.name}: the server reported {told[:300]}")
         choices = event.get("choices") or [{}]
         return (choices[0].get("delta") or {}).get("content") or ""
 
@@ -182,9 +185,9 @@ def _key(servers: ModelServers) -> str:
     return servers.openai_api_key or "none"
 
 
-def _window(client: "OpenAI", name: str, model: str) -> int | None:
+def _window(client: "OpenAI", name: str, model: str, servers: ModelServers) -> int | None:
     """The context length, where the server tells it as vLLM or llama.cpp's does."""
-    with openai_errors(name, model):
+    with openai_errors(name, model, servers):
         entries = client.models.list().data
         for entry in entries:
             more = entry.model_extra or {}
@@ -212,19 +215,21 @@ def _slots(root: str, servers: ModelServers) -> int | None:
 
 
 @contextmanager
-def openai_errors(name: str, model: str) -> Iterator[None]:
-    """Turn what the client raises into `ModelUnavailable` and `ModelError`."""
+def openai_errors(name: str, model: str, servers: ModelServers) -> Iterator[None]:
+    """Turn what the client raises into `ModelUnavailable` and `ModelError`, without the key."""
     import openai
 
     remedy = f"check the address and that {model} is served there"
-    try:
-        with typed_errors(name, remedy):
-            yield
-    except openai.APITimeoutError as error:
-        raise ModelError(f"{name}: the answer did not come in time") from error
-    except openai.APIConnectionError as error:
-        raise Passing(f"{name}: no server answers ({error.__cause__}); {remedy}") from error
-    except openai.APIStatusError as error:
-        raise refused(name, error.status_code, error.message, remedy) from error
-    except openai.OpenAIError as error:
-        raise ModelError(f"{name}: the answer cannot be read ({error})") from error
+    with unrepeated(servers.openai_api_key):
+        try:
+            with typed_errors(name, remedy):
+                yield
+        except openai.APITimeoutError as error:
+            raise ModelError(f"{name}: the answer did not come in time") from error
+        except openai.APIConnectionError as error:
+            raise Passing(f"{name}: no server answers ({error.__cause__}); {remedy}") from error
+        except openai.APIStatusError as error:
+            message = without(servers.openai_api_key, error.message)
+            raise refused(name, error.status_code, message, remedy) from error
+        except openai.OpenAIError as error:
+            raise ModelError(f"{name}: the answer cannot be read ({error})") from error

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from traceback import format_exception
 from typing import TypeVar
 
 import httpx
 
-from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 from rag_pipelines.inference.servers import ModelServers
 
 Answer = TypeVar("Answer")
@@ -77,6 +78,25 @@ def refused(name: str, status: int, message: str, remedy: str) -> ModelError:
     if status == 429 or status >= 500:
         return Passing(said)
     return Refused(said) if status >= 400 else ModelError(said)
+
+
+def without(secret: str, text: str) -> str:
+    """A text of a server's, which may repeat a secret that it was sent. Cut it afterwards."""
+    return text.replace(secret, "***") if secret else text
+
+
+@contextmanager
+def unrepeated(secret: str) -> Iterator[None]:
+    """Let no error out that repeats a secret, nor one that it came from.
+
+    Whoever logs the error, or keeps it in Dagster's event log, need not know of secrets then.
+    """
+    try:
+        yield
+    except RagError as error:
+        if secret and secret in "".join(format_exception(error)):
+            raise type(error)(without(secret, str(error))) from None
+        raise
 
 
 @contextmanager

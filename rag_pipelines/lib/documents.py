@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import dagster as dg
 
-from rag_pipelines.lib.scrapes import LEDGER, LEDGER_VERSION
+from rag_pipelines.lib.scrapes import LEDGER_VERSION
 from rag_pipelines.lib.versions import Version, to_read
 from rag_pipelines.records import DocumentFile, LedgerEntry
+from rag_pipelines.retrieval.lineage import DOCUMENTS, LEDGER
 from rag_pipelines.storage.tables import Tables, digest, from_table, to_table
 
-DOCUMENTS = "documents"
 DOCUMENTS_VERSION = "documents_version"
 Record = TypeVar("Record")
 

@@ -7,9 +7,9 @@ import dagster as dg
 from rag_pipelines.corpus.scrape import Scrape
 from rag_pipelines.lib.versions import last_good
 from rag_pipelines.records import LedgerEntry, Page
+from rag_pipelines.retrieval.lineage import LEDGER
 from rag_pipelines.storage.tables import Tables, digest, from_table, to_table
 
-LEDGER = "ledger"
 LEDGER_VERSION = "ledger_version"
 
 

@@ -68,6 +68,19 @@ def to_read(
     return last_good(instance, asset, partition)
 
 
+def read_for(
+    instance: dg.DagsterInstance, asset: str, partition: str, made: Version
+) -> Version | None:
+    """The version of an asset that a version made from it was made from, as `to_read` chose it."""
+    for version in materialized(instance, asset, partition):
+        if version.run_id == made.run_id:
+            return version
+        earlier = version.timestamp <= made.timestamp
+        if earlier and _checks_passed(instance, version, asset, partition):
+            return version
+    return None
+
+
 def told(instance: dg.DagsterInstance, asset: str, partition: str, run_id: str) -> dict[str, Any]:
     """What the asset said of the version that a step of this run reads; nothing without one."""
     version = to_read(instance, asset, partition, run_id)

@@ -18,6 +18,7 @@ from rag_pipelines.retrieval.durable import TEMPORARY, sync, sync_tree
 from rag_pipelines.retrieval.manifest import (
     IndexSpec,
     Manifest,
+    Origin,
     Release,
     load_release,
     release_name,
@@ -51,6 +52,7 @@ class Plan:
     digest: str
     spec: IndexSpec
     versions: Mapping[str, str]
+    origins: Mapping[str, Origin]
     run_id: str
     base: Release | None
     lock: int
@@ -156,6 +158,7 @@ def _manifest(
         fingerprint=spec.fingerprint,
         chunker=spec.chunker,
         sources=dict(plan.versions),
+        origins=dict(plan.origins),
         ids_sha256=ids_sha256(ids),
         rows_sha256=rows_sha256(folder),
         indexes_sha256=indexes_sha256(folder),

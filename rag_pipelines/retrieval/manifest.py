@@ -49,11 +49,26 @@ def expected_digest(versions: Mapping[str, str], spec: IndexSpec) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Versions of a source's tables that its chunks were made from, and the runs that made them.
+
+    What is not known is empty. `ledger` goes with `pages`: both are of one scrape.
+    """
+
+    pages: str = ""
+    ledger: str = ""
+    documents: str = ""
+    pages_run: str = ""
+    documents_run: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The manifest of a release.
 
-    `churn` counts the rows that were added, changed or removed since the vector graph was last
-    made from nothing, for it does not heal deletions.
+    `origins` tells by source what its rows were made from. `churn` counts the rows that were
+    added, changed or removed since the vector graph was last made from nothing, for it does not
+    heal deletions.
     """
 
     release: str
@@ -70,6 +85,7 @@ class Manifest:
     indexes_sha256: str
     run_id: str
     created_at: str
+    origins: dict[str, Origin] = field(default_factory=dict[str, Origin])
     churn: int = 0
     format: str = FORMAT
     metrics: dict[str, float] = field(default_factory=dict[str, float])
@@ -134,6 +150,7 @@ def load_release(path: Path) -> Release:
 
 def _manifest(found: dict[str, Any]) -> Manifest:
     known = {key: found[key] for key in Manifest.__dataclass_fields__ if key in found}
+    known["origins"] = {name: Origin(**said) for name, said in found.get("origins", {}).items()}
     manifest = Manifest(**known)
     if not isinstance(manifest.rows, int) or not isinstance(manifest.sequence, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError("rows and sequence must be numbers")

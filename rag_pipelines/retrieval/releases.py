@@ -20,6 +20,7 @@ from rag_pipelines.retrieval.lock import locked
 from rag_pipelines.retrieval.manifest import (
     FORMAT,
     IndexSpec,
+    Origin,
     Release,
     expected_digest,
     sequence_of,
@@ -30,6 +31,7 @@ from rag_pipelines.retrieval.shelf import HEAD, Shelf
 from rag_pipelines.retrieval.verdicts import Verdict, write_verdict
 
 _POINTER_WAIT_SECONDS = 30.0
+_UNKNOWN: Mapping[str, Origin] = {}
 
 
 class Releases(Shelf):
@@ -53,11 +55,13 @@ class Releases(Shelf):
         spec: IndexSpec,
         run_id: str,
         progress: Progress = no_progress,
+        origins: Mapping[str, Origin] = _UNKNOWN,
     ) -> Release:
         """Build the release that these parts add up to, or return it where it exists.
 
-        `versions` are the parts' data versions. Raises `ReleaseLocked` while another process
-        builds, and `ReleaseError` where the index cannot be written; nothing is left of it then.
+        `versions` are the parts' data versions, `origins` what they were made from. Raises
+        `ReleaseLocked` while another process builds, and `ReleaseError` where the index cannot be
+        written; nothing is left of it then.
         """
         digest = expected_digest(versions, spec)
         with self._building(f"build for run {run_id}") as lock:
@@ -66,7 +70,7 @@ class Releases(Shelf):
             damaged = found is not None and self._is_damaged(found)
             if found is None or damaged:
                 base = None if self._failed_before(digest) else self._base(spec)
-                plan = self._plan(digest, spec, versions, run_id, base, lock)
+                plan = self._plan(digest, spec, versions, origins, run_id, base, lock)
                 found = build_release(self.root, plan, parts, progress)
             return self._set_head(found)
 
@@ -85,7 +89,8 @@ class Releases(Shelf):
         )
         with self._building(f"rebuild of {name}") as lock:
             remove_temporary(self.root)
-            plan = self._plan(damaged.digest, spec, manifest.sources, run_id, None, lock)
+            sources, origins = manifest.sources, manifest.origins
+            plan = self._plan(damaged.digest, spec, sources, origins, run_id, None, lock)
             return self._set_head(rebuild_release(self.root, plan, damaged, progress))
 
     def record_verdict(self, verdict: Verdict) -> None:
@@ -179,6 +184,7 @@ class Releases(Shelf):
         digest: str,
         spec: IndexSpec,
         versions: Mapping[str, str],
+        origins: Mapping[str, Origin],
         run_id: str,
         base: Release | None,
         lock: int,
@@ -188,6 +194,7 @@ class Releases(Shelf):
             digest=digest,
             spec=spec,
             versions=versions,
+            origins=origins,
             run_id=run_id,
             base=base,
             lock=lock,

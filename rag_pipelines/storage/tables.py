@@ -17,6 +17,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from rag_pipelines.records import Chunk, EmbeddedChunks
@@ -65,6 +66,14 @@ class Tables:
         # take the process with them.
         with pq.ParquetFile(pa.BufferReader(content)) as file:
             return file.read(use_threads=False)
+
+    def of_url(
+        self, key: str, partition: str, version: str, url: str, record: type[Record]
+    ) -> list[Record]:
+        """The records of a version that are of this URL. Raises as `read`."""
+        pc: Any = pyarrow.compute  # its functions are made at run time
+        table = self.read(key, partition, version)
+        return from_table(table.filter(pc.equal(table.column("url"), url)), record)
 
     def versions(self, key: str, partition: str) -> list[str]:
         """Versions that are there, in no order that means anything."""

@@ -23,6 +23,7 @@ from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.server import address, configured, listen, run
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.tables import Tables
 from rag_pipelines_tests.chat.editions import Echo, releases_in
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
@@ -44,7 +45,12 @@ def app_over(live: LiveRelease, **parts: Any) -> FastAPI:
 
 def parts_over(live: LiveRelease, **parts: Any) -> Parts:
     history = SqliteHistory(Path(mkdtemp(prefix="rag-history-")) / "history.db")
-    usual: dict[str, Any] = {"blobs": Blobs("memory://none"), "history": history, "rules": OPEN}
+    usual: dict[str, Any] = {
+        "blobs": Blobs("memory://none"),
+        "tables": Tables("memory://none"),
+        "history": history,
+        "rules": OPEN,
+    }
     return Parts(live=live, **{**usual, **parts})
 
 

@@ -227,10 +227,10 @@ def test_the_landing_links_to_the_interface_and_that_names_every_call(client: ht
 def test_metrics_tell_what_is_served_and_what_became_of_questions(client: httpx.Client):
     _ask(client)
     text = client.get("/metrics").text
-    assert "\nrag_degraded 0\n" in text
-    assert "\nrag_generation 2\n" in text
+    assert "\nrag_degraded 0.0\n" in text
+    assert "\nrag_generation 2.0\n" in text
     answered = text.split('rag_questions_total{outcome="answered"} ')[1].split()[0]
-    assert int(answered) >= 1
+    assert float(answered) >= 1
 
 
 def test_without_a_release_the_service_lives_but_is_not_ready(tmp_path: Path, echo: Echo):
@@ -284,6 +284,6 @@ def test_a_damaged_live_version_gives_way_at_restart_and_an_alarm_tells(
         assert damaged.name in told["reason"]
         assert "edition 1" in _ask(client).json()["answer"]
         metrics = client.get("/metrics").text
-        assert "\nrag_degraded 1\n" in metrics
-        assert "\nrag_ready 1\n" in metrics
-        assert "\nrag_load_failures_total 1\n" in metrics
+        assert "\nrag_degraded 1.0\n" in metrics
+        assert "\nrag_ready 1.0\n" in metrics
+        assert "\nrag_load_failures_total 1.0\n" in metrics

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,9 +51,11 @@ def service(home: Path, log: Path, **ours: str) -> Iterator[str]:
             stderr=file,
         )
         try:
-            until(lambda: "chat service at " in log.read_text() or process.poll() is not None)
-            address = log.read_text().partition("chat service at ")[2].split()[0]
-            yield address.rpartition(":")[2]
+            said = re.compile(r"chat service at http://[^:]+:(\d+)")
+            until(lambda: said.search(log.read_text()) or process.poll() is not None)
+            told = said.search(log.read_text())
+            assert told, log.read_text()
+            yield told[1]
         finally:
             process.terminate()
             assert process.wait(30) == 0

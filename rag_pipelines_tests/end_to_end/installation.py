@@ -87,20 +87,29 @@ class Installation:
         assert done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout) if done.stdout.strip() else {}
 
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "rag_pipelines.cli", *arguments]
+    def run(self, *arguments: str, **ours: str) -> "subprocess.CompletedProcess[str]":
+        """Run `rag …`, with these variables beside the installation's own."""
+        return subprocess.run(
+            [sys.executable, "-m", "rag_pipelines.cli", *arguments],
+            env=self.variables | ours,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of its commands."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAG_", "DAGSTER_"))}
-        ours = {
+        usual = {
             "RAG_HOME": str(self.home),
             "RAG_SOURCES": str(self.folder / "sources.yaml"),
             "RAG_GENERATOR": "extractive:",
             "RAG_PORT": "9",
             "HF_HUB_OFFLINE": "1",
         }
-        environment = kept | ours | self.environment
-        return subprocess.run(
-            command, env=environment, cwd=self.folder, capture_output=True, text=True, timeout=240
-        )
+        return kept | usual | self.environment
 
 
 def website(name: str, url: str, **more: Any) -> str:

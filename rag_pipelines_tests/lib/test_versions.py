@@ -1,5 +1,6 @@
 """A tiny graph with the shape of ours: one partitioned asset and its blocking checks."""
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -7,7 +8,7 @@ import pytest
 
 from rag_pipelines.lib.io_manager import VersionedTables
 from rag_pipelines.lib.partitions import SOURCES, sync_sources
-from rag_pipelines.lib.versions import BLOCKING, VERSION, last_good, to_read
+from rag_pipelines.lib.versions import BLOCKING, VERSION, Version, last_good, read_for, to_read
 from rag_pipelines.records import Page
 from rag_pipelines.storage.tables import Tables, digest
 
@@ -97,6 +98,19 @@ def test_a_run_reads_what_it_made_and_another_the_last_good(instance, tmp_path):
     assert mine.run_id == bad.run_id
     assert others
     assert others.run_id == good.run_id
+
+
+def test_what_something_was_made_from_is_its_own_runs_or_the_last_good_before_it(
+    instance, tmp_path
+):
+    good = run(instance, tmp_path, "good")
+    run(instance, tmp_path, "bad")
+    apart = Version("made", "another run", time.time())
+    later = run(instance, tmp_path, "better")
+    together = Version("made", later.run_id, 0.0)
+    read = [read_for(instance, "scraped_pages", "site", made) for made in (apart, together)]
+    assert [found and found.run_id for found in read] == [good.run_id, later.run_id]
+    assert read_for(instance, "scraped_pages", "site", Version("made", "none", 0.0)) is None
 
 
 def test_the_run_before_is_not_the_one_under_way(instance, tmp_path):

@@ -68,6 +68,7 @@ class MongoHistory:
         self._url, self._ttl_days = url, ttl_days
         self._client: AsyncMongoClient[Row] | None = None
         self._indexed = False
+        self.failures = 0
 
     async def append(self, turn: Turn) -> Turn:
         """See `ChatHistory`."""
@@ -185,6 +186,15 @@ class MongoHistory:
 
     @asynccontextmanager
     async def _database(self) -> AsyncGenerator[Database]:
+        try:
+            async with self._connected() as db:
+                yield db
+        except HistoryUnavailable:
+            self.failures += 1
+            raise
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[Database]:
         try:
             import pymongo
             from pymongo.errors import PyMongoError

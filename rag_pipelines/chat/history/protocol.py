@@ -91,6 +91,9 @@ class ChatHistory(Protocol):
     anybody else it is unknown. Nothing is lost in silence and nothing is written twice.
     """
 
+    failures: int
+    """How many calls have raised `HistoryUnavailable`."""
+
     async def append(self, turn: Turn) -> Turn:
         """Store a turn as the session's next, beginning the session where it is new.
 

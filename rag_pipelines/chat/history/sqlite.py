@@ -61,6 +61,7 @@ class SqliteHistory:
         self._path, self._ttl_days = path, ttl_days
         self._connection: sqlite3.Connection | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="history")
+        self.failures = 0
 
     async def append(self, turn: Turn) -> Turn:
         """See `ChatHistory`."""
@@ -220,7 +221,11 @@ class SqliteHistory:
         try:
             return await asyncio.wait_for(job, _PATIENCE_SECONDS)
         except TimeoutError:
+            self.failures += 1
             raise self._unavailable("it did not answer in time") from None
+        except HistoryUnavailable:
+            self.failures += 1
+            raise
 
     def _work(self, work: Callable[[sqlite3.Connection], T], until: float) -> T:
         try:

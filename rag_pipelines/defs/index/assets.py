@@ -10,6 +10,7 @@ from rag_pipelines.corpus.embedding import embed_chunks
 from rag_pipelines.defs.corpus.assets import versioned
 from rag_pipelines.lib.corpus import corpus_parts, previous_vectors
 from rag_pipelines.lib.metadata import columns, sample
+from rag_pipelines.lib.origins import origins_of
 from rag_pipelines.lib.partitions import SOURCES
 from rag_pipelines.lib.progress import both, logged
 from rag_pipelines.lib.project import Project
@@ -57,7 +58,8 @@ def chroma_collection(
     before = project.releases.head()
     progress = both(project.progress, logged(context.log.info))
     spec = project.index_spec()
-    release = project.releases.build(parts, versions, spec, context.run.run_id, progress)
+    origins = origins_of(context.instance, list(parts))
+    release = project.releases.build(parts, versions, spec, context.run.run_id, progress, origins)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(release.digest), metadata=_of_release(release, before)
     )

@@ -75,6 +75,7 @@ async def test_a_server_that_is_down_at_the_start_is_used_once_it_is_up(tmp_path
             return_exceptions=True,
         )
     assert {type(error) for error in failed} == {HistoryUnavailable}
+    assert history.failures == 21
     with mongo_server(tmp_path, port):
         asked = await history.append(question("kept"))
     with pytest.raises(HistoryUnavailable):

@@ -82,8 +82,10 @@ async def test_a_file_that_cannot_be_used_is_told_with_a_remedy_and_mends(
     for attempt in (history.ready(), history.append(question("lost?")), history.sessions("ann")):
         with pytest.raises(HistoryUnavailable, match=r"history\.db.*RAG_HISTORY_URL"):
             await attempt
+    assert history.failures == 3
     path.rename(tmp_path / "moved-away")
     assert (await history.append(question("kept"))).seq == 1
+    assert history.failures == 3
     await history.close()
 
 
@@ -106,6 +108,7 @@ async def test_a_locked_file_is_unavailable_in_bounded_time_and_recovers(tmp_pat
     async with asyncio.timeout(PATIENCE):
         failed = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(error) for error in failed} == {HistoryUnavailable}
+    assert history.failures == 8
     other.execute("ROLLBACK")
     other.close()
     await history.append(answer_to(asked))
