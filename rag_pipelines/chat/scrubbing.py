@@ -3,7 +3,8 @@
 Presidio finds them, with spaCy's small pipeline for names: MIT, released monthly, 24 MB with its
 table of the world's telephone numbers, and needing no torch. Of the others scrubadub rests since
 2023, and datafog without its torch extra knows no more than the patterns do. Names are found by an
-English pipeline, so that those in other languages are found less surely. Knows nothing of feedback.
+English pipeline: in other languages it misses some and takes other words for names. Knows nothing
+of feedback.
 """
 
 import re
@@ -31,11 +32,11 @@ _SECRETS = {
     r"[_-]?[A-Za-z0-9_-]{16,}",
     "AWS": r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
     "JSON web token": r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",
-    "PEM": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+    "PEM": r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     "bearer": r"(?<=\bbearer )[\w.~+/-]{12,}=*",
     "password of a URL": r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)",
-    "told to be one": r"\b(?:password|passwd|passphrase|pwd|secret|token|api[ _-]?key)\s*(?:is|[:=])"
-    r"\s*(?=\S*\d)\S{6,}",
+    "told to be one": r"\b(?:password|passwd|passphrase|pwd|secret|token|api[ _-]?key)"
+    r"\s*(?:is|[:=])\s*(?=\S*\d)\S{6,}",
     "long and mixed": r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{24,}\b",
 }
 

@@ -45,7 +45,9 @@ class VersionedTables(dg.IOManager):
         key, partition = context.asset_key.to_user_string(), _partition(context)
         version = to_read(context.instance, key, partition, context.step_context.run_id)
         if version is None:
-            raise dg.Failure(f"{key} of {partition or WHOLE!r} has no good version; materialize it first.")
+            raise dg.Failure(
+                f"{key} of {partition or WHOLE!r} has no good version; materialize it first."
+            )
         return read(self.tables, key, partition, version.version, context.dagster_type.typing_type)
 
 

@@ -4,27 +4,30 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from rag_pipelines.chat.history.protocol import Feedback
 from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines.chat.rated import texts_of
 from rag_pipelines.defs.models.assets import chat_feedback
 from rag_pipelines.defs.models.checks import answers_unique, nothing_personal_left
 from rag_pipelines.defs.models.schedules import gather_feedback_daily
+from rag_pipelines.lib.feedback import scrubbed_before
 from rag_pipelines.lib.io_manager import VersionedTables, data_version, read
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import last_good, to_read
 from rag_pipelines.records import RatedAnswer
 from rag_pipelines.settings import settings
+from rag_pipelines.storage.tables import Tables
 from rag_pipelines_tests.chat.history.mongo_server import free_port, mongo_server
-from rag_pipelines_tests.chat.history.talk import exchange, opinion
+from rag_pipelines_tests.chat.history.talk import answer_to, opinion, question
 
 ASSET = "chat_feedback"
+NIGHT = datetime(2026, 5, 1, 4, tzinfo=UTC)
 PERSONAL = ("Lindqvist", "anna@example.org", "555-0187", "4111 1111", "10.20.30.40", "AbCdEf12345")
 
 
@@ -52,8 +55,9 @@ def keep(project: Project, *said: tuple[str, str, str]) -> None:
 
     async def kept() -> None:
         history = open_history(project.settings.history_url.get_secret_value())
-        for session, question, rating in said:
-            asked, _ = await exchange(history, question, session)
+        for session, text, rating in said:
+            asked = await history.append(question(text, session, answer=f"answer-of-{session}"))
+            await history.append(answer_to(asked))
             given = opinion(asked, rating, "Call (212) 555-0187 or write anna@example.org.")
             await history.rate(replace(given, correction="It is at 10.20.30.40."))
         await history.close()
@@ -61,12 +65,11 @@ def keep(project: Project, *said: tuple[str, str, str]) -> None:
     asyncio.run(kept())
 
 
-def run(project: Project, instance: dg.DagsterInstance, fail: bool = False) -> dg.ExecuteInProcessResult:
+def run(project: Project, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     return dg.materialize(
         [chat_feedback, answers_unique, nothing_personal_left],
         instance=instance,
         resources={"project": project, "io_manager": VersionedTables(project.tables)},
-        raise_on_error=not fail,
     )
 
 
@@ -86,7 +89,11 @@ def test_feedback_comes_in_once_and_without_personal_data(
 ):
     keep(
         project,
-        ("s1", "I am Anna Lindqvist, card 4111 1111 1111 1111: what costs the P3 at $1,299.00?", "up"),
+        (
+            "s1",
+            "I am Anna Lindqvist, card 4111 1111 1111 1111: what costs the P3 at $1,299.00?",
+            "up",
+        ),
         ("s2", "Does sk-proj-AbCdEf1234567890abcdEFGH open the gateway?", "down"),
         ("s3", "How long is the warranty?", "up"),
         ("s4", "How long is the warranty?", "down"),
@@ -103,7 +110,10 @@ def test_feedback_comes_in_once_and_without_personal_data(
     assert not [what for what in PERSONAL if what in everywhere]
     kept = Path(project.settings.assets.removeprefix("file://"))
     assert not [
-        what for file in kept.rglob("*.parquet") for what in PERSONAL if what in file.read_text("latin1")
+        what
+        for file in kept.rglob("*.parquet")
+        for what in PERSONAL
+        if what in file.read_text("latin1")
     ]
     counted = ("up", "down", "corrected", "opinions", "repeated", "scrubbed", "dagster/row_count")
     assert [told[name] for name in counted] == [1, 2, 3, 4, 1, 3, 3]
@@ -117,10 +127,14 @@ def test_the_same_feedback_is_the_same_version_and_another_is_another(
     project: Project, instance: dg.DagsterInstance
 ):
     keep(project, ("s1", "How long is the warranty?", "up"), ("s2", "And the battery's?", "up"))
-    versions = [metadata(run(project, instance))["version"] for _ in range(2)]
+    told = [metadata(run(project, instance)) for _ in range(2)]
     keep(project, ("s3", "Who pays the postage?", "down"))
-    versions.append(metadata(run(project, instance))["version"])
-    assert versions[0] == versions[1] != versions[2]
+    told.append(metadata(run(project, instance)))
+    first, second, third = (each["version"] for each in told)
+    assert first == second != third
+    assert [each["reused"] for each in told] == [0, 2, 2]  # nothing is scrubbed twice
+    assert len(scrubbed_before(instance, project.tables, told[0]["scrubber"])) == 3
+    assert scrubbed_before(instance, project.tables, "another scrubber") == {}
 
 
 def test_a_session_that_was_deleted_is_in_no_further_version(
@@ -143,7 +157,9 @@ def test_without_feedback_there_are_no_rows_and_the_night_asks_for_none(
     project: Project, instance: dg.DagsterInstance
 ):
     assert metadata(run(project, instance))["dagster/row_count"] == 0
-    context = dg.build_schedule_context(instance, resources={"project": project})
+    context = dg.build_schedule_context(
+        instance, scheduled_execution_time=NIGHT, resources={"project": project}
+    )
     assert isinstance(gather_feedback_daily(context), dg.SkipReason)
     keep(project, ("s1", "How long is the warranty?", "up"))
     assert isinstance(gather_feedback_daily(context), dg.RunRequest)
@@ -167,8 +183,6 @@ def test_what_a_check_stops_is_not_read_by_others(
     def spoiled() -> dg.MaterializeResult[list[RatedAnswer]]:
         return dg.MaterializeResult(value=rows, metadata={"version": data_version(rows)})
 
-    from rag_pipelines.storage.tables import Tables
-
     result = dg.materialize(
         [spoiled, answers_unique, nothing_personal_left],
         instance=instance,
@@ -178,14 +192,3 @@ def test_what_a_check_stops_is_not_read_by_others(
     checks = {check.check_name: check.passed for check in result.get_asset_check_evaluations()}
     assert [name for name, passed in checks.items() if not passed] == [failed]
     assert to_read(instance, ASSET, None, "another run") is None
-
-
-def test_a_store_that_fails_fails_the_run_and_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
-):
-    (tmp_path / "history.db").mkdir()
-    monkeypatch.setenv("RAG_HOME", str(tmp_path))
-    project = Project(settings())
-    with pytest.raises(Exception, match="RAG_HISTORY_URL"):
-        project.feedback()
-    assert not run(project, instance, fail=True).success

@@ -31,7 +31,9 @@ def chat_feedback(
     known = scrubbed_before(context.instance, project.tables, scrub.name)
     progress = both(project.progress, logged(context.log.info))
     rows = rated_answers(feedback, scrub.scrubbed, known, progress)
-    return versioned(rows, _of_feedback(rows, len(feedback)) | {SCRUBBER: scrub.name})
+    reused = sum((row.answer_id, row.created_at) in known for row in rows)
+    described = _of_feedback(rows, len(feedback)) | {"reused": reused, SCRUBBER: scrub.name}
+    return versioned(rows, described)
 
 
 def _of_feedback(rows: list[RatedAnswer], opinions: int) -> dict[str, Any]:
