@@ -4,18 +4,25 @@ The model is what each user was last told of a session of his own: whatever the 
 is told again to the letter. Sessions are named from one small pool, so that the two collide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from rag_pipelines.chat.gate import Rules
 from rag_pipelines.chat.history.protocol import ChatHistory
@@ -28,8 +35,11 @@ from rag_pipelines_tests.chat.history.mongo_server import free_port, mongo_serve
 from rag_pipelines_tests.chat.service import app_over, until
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
+T = TypeVar("T")
 Told = dict[str, Any]
 USERS = st.sampled_from(["ann", "bob"])
+OTHER = {"ann": "bob", "bob": "ann"}
+NUMBERS = st.integers(0, 50)
 NAMES = st.sampled_from(["s1", "s2", "s3"])
 TEXTS = st.sampled_from(
     [QUESTION, "How do parcels to islands travel?", "Who is the king?", "\u00e9"]
@@ -66,6 +76,11 @@ STRANGE = st.sampled_from(
 CALLS = st.sampled_from(["read", "export", "rename", "delete"])
 
 
+def picked(items: Iterable[T], number: int) -> T:
+    found = list(items)
+    return found[number % len(found)]
+
+
 def error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]["type"]
 
@@ -87,7 +102,7 @@ class TwoUsers(RuleBasedStateMachine):
         self.told: dict[str, tuple[str, Told]] = {}
         """Of each session whose it is, and what he was last told of it."""
         self.answers: dict[str, str] = {}
-        """Of each answer that was ever given, to whom."""
+        """Of each answer that was ever given, in which session."""
 
     def call(self, who: str, method: str, path: str, **more: Any) -> httpx.Response:
         response = self.client.request(method, path, headers=self.headers[who], **more)
@@ -137,23 +152,39 @@ class TwoUsers(RuleBasedStateMachine):
         assert earlier == before
         assert (asked["content"], asked["role"], answer["role"]) == (text, "user", "assistant")
         assert answer["answer_id"] in response.text
-        self.answers[answer["answer_id"]] = who
+        self.answers[answer["answer_id"]] = session
 
-    @rule(who=USERS, name=NAMES, call=CALLS)
-    def use(self, who: str, name: str, call: str) -> None:
-        session = self.named(name)
+    @initialize()
+    def begin(self) -> None:
+        for who, name in (("ann", "s1"), ("bob", "s2")):
+            self.ask(who, name, QUESTION, "question")
+
+    @precondition(lambda self: self.told)
+    @rule(number=NUMBERS, call=CALLS)
+    def use(self, number: int, call: str) -> None:
+        session, (who, told) = picked(self.told.items(), number)
         response = self.on(who, call, session)
-        if self.owner(session) != who:
-            assert error(response) == (404, "unknown_session")
-        elif call == "delete":
+        if call == "delete":
             assert response.status_code == 204
             del self.told[session]
         elif call == "rename":
             assert response.json()["title"] == f"{who}'s"
-            _, told = self.told[session]
             assert self.refresh(who, session) == told | {"title": f"{who}'s"}
         else:
-            assert (response.status_code, response.json()) == (200, self.told[session][1])
+            assert (response.status_code, response.json()) == (200, told)
+
+    @precondition(lambda self: self.told)
+    @rule(number=NUMBERS, call=CALLS)
+    def intrude(self, number: int, call: str) -> None:
+        session, (who, told) = picked(self.told.items(), number)
+        assert error(self.on(OTHER[who], call, session)) == (404, "unknown_session")
+        assert self.call(who, "GET", f"/api/sessions/{session}").json() == told
+
+    @precondition(lambda self: self.told)
+    @rule(number=NUMBERS, text=TEXTS)
+    def intrude_with_a_question(self, number: int, text: str) -> None:
+        session, (who, _) = picked(self.told.items(), number)
+        self.ask(OTHER[who], session.rpartition("-")[0], text, "question")
 
     @rule(who=USERS, other=USERS, name=NAMES, call=CALLS | st.sampled_from(["list", "ask", "rate"]))
     def name_a_user(self, who: str, other: str, name: str, call: str) -> None:
@@ -208,22 +239,21 @@ class TwoUsers(RuleBasedStateMachine):
         else:
             assert error(asked) in {(422, "invalid_request"), (404, "unknown_session")}
 
-    @rule(who=USERS, number=st.integers(0, 50), rating=st.sampled_from(["up", "down"]))
+    @precondition(lambda self: self.answers)
+    @rule(who=USERS, number=NUMBERS, rating=st.sampled_from(["up", "down"]))
     def rate(self, who: str, number: int, rating: str) -> None:
-        answers = sorted(self.answers) or ["never-given"]
-        answer = answers[number % len(answers)]
-        response = self.call(
-            who, "POST", "/api/feedback", json={"answer_id": answer, "rating": rating}
-        )
-        for session, (owner, told) in list(self.told.items()):
-            mine = [m for m in told["messages"] if m["answer_id"] == answer and m["seq"] % 2 == 0]
-            if owner == who and mine:
-                assert response.status_code == 204
-                (message,) = mine
-                message["rating"] = rating
-                assert self.refresh(who, session) == told
-                return
-        assert error(response) == (404, "unknown_answer")
+        """Who was given an answer may rate it, until its session is deleted."""
+        answer, session = picked(self.answers.items(), number)
+        body = {"answer_id": answer, "rating": rating}
+        response = self.call(who, "POST", "/api/feedback", json=body)
+        told = self.told[session][1] if self.owner(session) == who else {"messages": []}
+        rated = [m for m in told["messages"] if m["answer_id"] == answer]
+        if not rated:
+            assert error(response) == (404, "unknown_answer")
+            return
+        assert response.status_code == 204
+        rated[1]["rating"] = rating
+        assert self.refresh(who, session) == told
 
     @rule(who=USERS, query=st.sampled_from(["user_id[$ne]=x", "limit[$gt]=1", "session_id=s1"]))
     def list_with_operators(self, who: str, query: str) -> None:
@@ -264,7 +294,7 @@ def test_two_users_never_meet(
     keys = Keys(tmp_path / "keys.json")
     live = LiveRelease(releases, TopicEmbedder(), lambda name: Echo())
     full = request.config.getoption("--full")
-    examples = 2 if "mongodb" in request.node.name and not full else 20
+    wanted = 10_000 if full else 100 if "mongodb" in request.node.name else 1_000
     app = app_over(live, rules=Rules(keys=keys), history=history)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         until(lambda: client.get("/readyz").json()["status"] == "ok")
@@ -276,7 +306,7 @@ def test_two_users_never_meet(
         run_state_machine_as_test(
             Machine,
             settings=settings(
-                max_examples=examples * (5 if full else 1),
+                max_examples=wanted // 40 + 2,
                 stateful_step_count=50,
                 deadline=None,
                 derandomize=not full,
@@ -285,4 +315,4 @@ def test_two_users_never_meet(
             ),
         )
     print(f"{Machine.steps} steps")
-    assert Machine.steps >= examples * 50
+    assert Machine.steps >= wanted
