@@ -19,7 +19,7 @@ from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.asking import Asking, OnFailure
 from rag_pipelines.chat.feedback import feedback_routes
 from rag_pipelines.chat.files import file_routes
-from rag_pipelines.chat.gate import Gate, Rules
+from rag_pipelines.chat.gate import Gate, Rules, declare_keys
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.live import LiveRelease
@@ -80,6 +80,7 @@ def create_app(parts: Parts) -> FastAPI:
         redoc_url=None,
         responses=_REFUSED,
     )
+    declare_keys(app)
     app.add_middleware(Gate, rules=parts.rules)
     app.add_middleware(Guard)
     tell_errors(app)
