@@ -18,6 +18,7 @@ from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.refusals import FAILED, fault
 from rag_pipelines.chat.schemas import (
     MAX_RESULTS,
+    MAX_SOURCES,
     AnswerBody,
     QuestionBody,
     SearchBody,
@@ -62,12 +63,12 @@ def question_routes(asking: Asking, live: LiveRelease) -> APIRouter:
     @router.get("/api/search")
     def search(
         q: Annotated[AskedText, Query()],
+        source: Annotated[list[SourceName], Query(default_factory=list, max_length=MAX_SOURCES)],
         k: Annotated[int, Query(ge=1, le=MAX_RESULTS)] = 10,
-        source: Annotated[list[SourceName] | None, Query()] = None,
     ) -> SearchBody:
         """The passages nearest to a query, best first."""
         with live.taken() as served:
-            hits = served.version.retriever.search(q, k, Filters(sources=source or ()))
+            hits = served.version.retriever.search(q, k, Filters(sources=source))
             return search_body(served.release.name, hits)
 
     return router

@@ -12,6 +12,7 @@ from rag_pipelines.retrieval import rows
 
 MAX_QUESTION = 4_000
 MAX_RESULTS = 50
+MAX_SOURCES = 100
 
 
 def _storable(text: str) -> str:
@@ -45,7 +46,7 @@ class Filters(BaseModel):
     """What a question may be answered from; empty means everything."""
 
     model_config = ConfigDict(extra="forbid")
-    source: Annotated[list[SourceName], Field(max_length=100)] = []
+    source: Annotated[list[SourceName], Field(max_length=MAX_SOURCES)] = []
     path_prefix: Annotated[Plain, Field(max_length=2_000)] = Field(
         default="", description="What the path of a cited page's URL begins with."
     )
