@@ -294,6 +294,29 @@ class GroundedAnswer:
     abstained: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatedAnswer:
+    """What somebody thought of an answer, without a trace of who it was.
+
+    `quotes`, `chunk_ids` and `titles` are the answer's citations, in their order; `correction` is
+    what the answer should have been, `created_at` when it was said, ISO 8601 in UTC.
+    """
+
+    answer_id: str
+    rating: str
+    question: str
+    answer: str
+    correction: str = ""
+    comment: str = ""
+    quotes: list[str] = field(default_factory=list[str])
+    chunk_ids: list[str] = field(default_factory=list[str])
+    titles: list[str] = field(default_factory=list[str])
+    release: str = ""
+    model: str = ""
+    prompt: str = ""
+    created_at: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """A model by name and digest; the digest is empty where a server does not tell one."""

@@ -10,6 +10,12 @@ from rag_pipelines_tests.machine import NEEDS, closing_line, skip_what_is_lackin
 LACKING = pytest.StashKey[dict[str, int]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="rows B9, B12 and B15 in full, which takes minutes"
+    )
+
+
 def pytest_configure() -> None:
     """Take SIGINT back where a shell started this in the background and ignores it.
 

@@ -20,7 +20,7 @@ from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.asking import Asking, OnFailure
 from rag_pipelines.chat.feedback import feedback_routes
 from rag_pipelines.chat.files import file_routes
-from rag_pipelines.chat.gate import Gate, Rules
+from rag_pipelines.chat.gate import Gate, Rules, declare_keys
 from rag_pipelines.chat.guard import Guard
 from rag_pipelines.chat.history.protocol import ChatHistory
 from rag_pipelines.chat.lineage import lineage_routes
@@ -91,6 +91,7 @@ def create_app(parts: Parts) -> FastAPI:
         responses=_REFUSED,
     )
     metrics = Metrics(State(live, parts.admission, parts.history, parts.traces))
+    declare_keys(app)
     app.add_middleware(Gate, rules=parts.rules)
     app.add_middleware(Guard)
     app.add_middleware(RequestLog, metrics=metrics)

@@ -11,7 +11,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
+from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,6 +32,11 @@ COOKIE = "rag_session"
 ALIVE = "/livez"
 OPEN = frozenset({ALIVE, "/readyz", "/api/login", "/api/logout", "/api/me", *STATIC})
 COSTLY = frozenset({"/api/question", "/api/search", "/v1/chat/completions"})
+_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key that rag keys add NAME printed; where the service has no key, none.",
+}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = re.compile(r"bearer ([A-Za-z0-9_-]{1,200})", re.IGNORECASE)
 
@@ -46,6 +53,21 @@ class Rules:
     keys: Keys
     hosts: Collection[str] = LOOPBACK_NAMES
     rate: Rate | None = None
+
+
+def declare_keys(app: FastAPI) -> None:
+    """Let the app's OpenAPI say which calls need a key: those that `Gate` asks for one."""
+    routes_of = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        schema = routes_of()
+        schema["components"]["securitySchemes"] = {"key": _SCHEME}
+        for path in schema["paths"].keys() - OPEN:
+            for call in schema["paths"][path].values():
+                call["security"] = [{"key": []}]
+        return schema
+
+    app.openapi = openapi  # https://fastapi.tiangolo.com/how-to/extending-openapi
 
 
 class Gate:

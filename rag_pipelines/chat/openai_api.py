@@ -34,7 +34,7 @@ from rag_pipelines.chat.openai_schemas import (
 )
 from rag_pipelines.chat.questions import ENDING, answered, begun
 from rag_pipelines.chat.refusals import FAILED, fault
-from rag_pipelines.chat.streams import EventStream, server_sent
+from rag_pipelines.chat.streams import EventStream, server_sent, streamed
 from rag_pipelines.errors import RagError
 from rag_pipelines.inference.protocols import Message
 from rag_pipelines.retrieval.grounding import without_marks
@@ -42,6 +42,7 @@ from rag_pipelines.retrieval.grounding import without_marks
 log = logging.getLogger(__name__)
 
 _END = b"data: [DONE]\n\n"
+_STREAMED = streamed("The answer, or with `stream` its chunks, the last before [DONE].")
 
 
 def openai_routes(asking: Asking, live: LiveRelease) -> APIRouter:
@@ -54,7 +55,7 @@ def openai_routes(asking: Asking, live: LiveRelease) -> APIRouter:
         names = [MODEL, *(f"{MODEL}:{release}" for release in live.releases())]
         return ModelList(data=[ModelEntry(id=name, created=0) for name in names])
 
-    @router.post("/chat/completions", response_model=Completion)
+    @router.post("/chat/completions", response_model=Completion, responses=_STREAMED)
     async def completions(body: CompletionBody, request: Request) -> Completion | Response:
         """Answer the last message, with citations."""
         events = asking.events(_asked(body, user_of(request, None)))

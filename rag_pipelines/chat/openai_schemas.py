@@ -4,9 +4,10 @@ https://platform.openai.com/docs/api-reference/chat. Fields that are not named a
 front ends send many.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic.config import JsonDict
 
 from rag_pipelines.chat.schemas import MAX_QUESTION, Identifier, Plain
 from rag_pipelines.records import Citation
@@ -44,12 +45,22 @@ class ChatMessage(BaseModel):
 class StreamOptions(BaseModel):
     """What a stream tells besides the answer."""
 
+    model_config = ConfigDict(strict=True)
     include_usage: bool = False
+
+
+_EXAMPLE: Final[JsonDict] = {
+    "model": MODEL,
+    "messages": [{"role": "user", "content": "How long is the warranty?"}],
+}
 
 
 class CompletionBody(BaseModel):
     """A conversation whose last message is the question."""
 
+    model_config = ConfigDict(
+        strict=True, json_schema_extra={"examples": [_EXAMPLE, {**_EXAMPLE, "stream": True}]}
+    )
     model: Annotated[str, Field(max_length=200)] = MODEL
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = False

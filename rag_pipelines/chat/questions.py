@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -18,6 +18,7 @@ from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.refusals import FAILED, fault
 from rag_pipelines.chat.schemas import (
     MAX_RESULTS,
+    MAX_SOURCES,
     AnswerBody,
     QuestionBody,
     SearchBody,
@@ -25,20 +26,17 @@ from rag_pipelines.chat.schemas import (
     search_body,
 )
 from rag_pipelines.chat.schemas import Asked as AskedText
-from rag_pipelines.chat.streams import EventStream, server_sent, while_read
+from rag_pipelines.chat.streams import EventStream, server_sent, streamed, while_read
 from rag_pipelines.errors import RagError
 from rag_pipelines.retrieval.rows import Filters
 
 log = logging.getLogger(__name__)
 
 ENDING = {"type": "shutting_down", "message": "The service is ending; ask again in a moment."}
-_STREAMED: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "The answer, or with `stream` the events retrieval, token, citation, done "
-        "and error.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
+_STREAMED = streamed(
+    "The answer, or with `stream` the events retrieval, token, citation, done and error.",
+    event={"enum": ["retrieval", "token", "citation", "done", "error"]},
+)
 
 
 def question_routes(asking: Asking, live: LiveRelease) -> APIRouter:
@@ -65,12 +63,12 @@ def question_routes(asking: Asking, live: LiveRelease) -> APIRouter:
     @router.get("/api/search")
     def search(
         q: Annotated[AskedText, Query()],
+        source: Annotated[list[SourceName], Query(default_factory=list, max_length=MAX_SOURCES)],
         k: Annotated[int, Query(ge=1, le=MAX_RESULTS)] = 10,
-        source: Annotated[list[SourceName] | None, Query()] = None,
     ) -> SearchBody:
         """The passages nearest to a query, best first."""
         with live.taken() as served:
-            hits = served.version.retriever.search(q, k, Filters(sources=source or ()))
+            hits = served.version.retriever.search(q, k, Filters(sources=source))
             return search_body(served.release.name, hits)
 
     return router

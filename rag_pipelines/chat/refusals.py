@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from rag_pipelines.chat.access import ForeignUser
@@ -86,13 +87,22 @@ def tell_errors(app: FastAPI) -> None:
         return refusal(422, "invalid_request", _explained(error.errors()))
 
     @app.exception_handler(HTTPException)
-    def http(_: Request, error: HTTPException) -> JSONResponse:
+    def http(request: Request, error: HTTPException) -> JSONResponse:
         if isinstance(error.__cause__, ValueError | RecursionError):  # FastAPI could not parse it
             return refusal(
                 422, "invalid_request", "body: not UTF-8, or nested too deeply, for JSON"
             )
         word = _STATUSES.get(error.status_code, "bad_request")
-        return refusal(error.status_code, word, str(error.detail), dict(error.headers or {}))
+        headers = dict(error.headers or {})
+        if error.status_code == 405:  # Starlette names the methods of one route alone
+            headers["Allow"] = ", ".join(_methods(request))
+        return refusal(error.status_code, word, str(error.detail), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that this path may be called with."""
+    here = [r for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in here for method in getattr(route, "methods", ())})
 
 
 def _explained(errors: Sequence[Any]) -> str:

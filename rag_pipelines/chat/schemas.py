@@ -1,15 +1,18 @@
 """What goes over HTTP, typed and bounded. Nothing here decides anything."""
 
+import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from rag_pipelines.records import Citation, Hit
 from rag_pipelines.retrieval import rows
 
 MAX_QUESTION = 4_000
 MAX_RESULTS = 50
+MAX_SOURCES = 100
 
 
 def _storable(text: str) -> str:
@@ -18,14 +21,23 @@ def _storable(text: str) -> str:
     return text
 
 
+_WITHOUT_NUL = r"^[^\u0000]*$"
+# Whoever reads the schema counts other characters as white space: these are anybody's.
+_SAYING = r"^[^\u0000]*[^\s\u0000\u001c-\u001f\u0085\ufeff][^\u0000]*$"
+
+
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not re.match(_SAYING, text):
         raise ValueError("must not be blank")
     return text
 
 
-Plain = Annotated[str, AfterValidator(_storable)]
-Asked = Annotated[Plain, Field(min_length=1, max_length=MAX_QUESTION), AfterValidator(_not_blank)]
+Plain = Annotated[
+    str, AfterValidator(_storable), Field(json_schema_extra={"pattern": _WITHOUT_NUL})
+]
+Said = Annotated[Plain, AfterValidator(_not_blank), Field(json_schema_extra={"pattern": _SAYING})]
+"""Text that is not blank."""
+Asked = Annotated[Said, Field(min_length=1, max_length=MAX_QUESTION)]
 SourceName = Annotated[Plain, Field(min_length=1, max_length=200)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -34,7 +46,7 @@ class Filters(BaseModel):
     """What a question may be answered from; empty means everything."""
 
     model_config = ConfigDict(extra="forbid")
-    source: Annotated[list[SourceName], Field(max_length=100)] = []
+    source: Annotated[list[SourceName], Field(max_length=MAX_SOURCES)] = []
     path_prefix: Annotated[Plain, Field(max_length=2_000)] = Field(
         default="", description="What the path of a cited page's URL begins with."
     )
@@ -56,10 +68,17 @@ class Filters(BaseModel):
         )
 
 
+_EXAMPLE: Final[JsonDict] = {"question": "How long is the warranty?"}
+
+
 class QuestionBody(BaseModel):
     """A question. Without `release` it is answered from what is being served."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [_EXAMPLE, {**_EXAMPLE, "stream": True}]},
+    )
     question: Asked
     user_id: Annotated[Plain, Field(max_length=200)] | None = None
     session_id: Identifier | None = None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rag_pipelines.chat.access import user_of
 from rag_pipelines.chat.history.protocol import ChatHistory, Session, Turn
-from rag_pipelines.chat.schemas import Identifier, Plain
+from rag_pipelines.chat.schemas import Identifier, Plain, Said
 from rag_pipelines.records import Citation
 
 MAX_USER = 200
@@ -21,7 +21,7 @@ GivenUser = Annotated[
     Plain | None, Query(max_length=MAX_USER, description="Whose; default the caller.")
 ]
 SessionId = Annotated[Identifier, Path(description="As an answer names its session.")]
-Title = Annotated[Plain, Field(max_length=200, pattern=r"\S")]
+Title = Annotated[Said, Field(min_length=1, max_length=200)]
 
 
 class SessionBody(BaseModel):

@@ -28,6 +28,16 @@ def server_sent(data: Any, event: str = "") -> bytes:
     return f"{name}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
+def streamed(description: str, **fields: Any) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of a call that may answer with events: a schema is that of one event.
+
+    `fields` are what an event has besides `data`, which is JSON as text.
+    """
+    properties = {**fields, "data": {"type": "string"}}
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    return {200: {"description": description, "content": {"text/event-stream": {"schema": schema}}}}
+
+
 async def while_read(request: Request, work: Awaitable[Result]) -> Result:
     """What `work` gives. Where the reader goes away it is cancelled: `ClientDisconnect`."""
     working = asyncio.ensure_future(work)

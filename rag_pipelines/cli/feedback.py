@@ -1,13 +1,12 @@
 """`rag feedback`: what people said of answers."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from rag_pipelines.chat.history.protocol import ChatHistory, Feedback
-from rag_pipelines.chat.history.stores import open_history
+from rag_pipelines.chat.history.protocol import Feedback
 from rag_pipelines.cli.output import console, print_json
+from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
 
 app = typer.Typer(no_args_is_help=True, help="What people said of answers.")
@@ -25,20 +24,11 @@ def export(
     ] = False,
 ) -> None:
     """All ratings, corrections and comments, oldest first, with what was asked and answered."""
-    found = settings()
-    history = open_history(found.history_url.get_secret_value(), found.history_ttl_days)
-    for opinion in asyncio.run(_all(history)):
+    for opinion in Project(settings()).feedback():
         if as_json:
             print_json(opinion)
         else:
             console.print(_line(opinion), highlight=False, markup=False)
-
-
-async def _all(history: ChatHistory) -> list[Feedback]:
-    try:
-        return await history.feedback()
-    finally:
-        await history.close()
 
 
 def _line(opinion: Feedback) -> str:

@@ -1,4 +1,4 @@
-"""Jobs: refresh one source, build what the sources add up to, serve what was built."""
+"""Jobs: refresh one source, build what the sources add up to, serve it; gather feedback."""
 
 import dagster as dg
 
@@ -22,8 +22,14 @@ serve_release = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Point the chat service to the newest release that passed its checks.",
 )
+gather_feedback = dg.define_asset_job(
+    "gather_feedback",
+    selection=dg.AssetSelection.assets("chat_feedback"),
+    executor_def=dg.in_process_executor,
+    description="Bring in what people said of answers, without personal data, checks included.",
+)
 
 
 @dg.definitions
 def jobs() -> dg.Definitions:
-    return dg.Definitions(jobs=[refresh_source, build_release, serve_release])
+    return dg.Definitions(jobs=[refresh_source, build_release, serve_release, gather_feedback])

@@ -43,7 +43,7 @@ def entities_of(texts: Sequence[str], model: str = "en_core_web_sm") -> list[lis
     """
     if not texts:
         return []
-    read = _pipeline(model).pipe((text[:_LONGEST_TEXT] for text in texts), batch_size=_BATCH)
+    read = pipeline(model).pipe((text[:_LONGEST_TEXT] for text in texts), batch_size=_BATCH)
     return [_names(document) for document in read]
 
 
@@ -70,7 +70,8 @@ def _name(text: str) -> str:
 
 
 @cache
-def _pipeline(model: str) -> "Language":
+def pipeline(model: str = "en_core_web_sm") -> "Language":
+    """A spaCy pipeline that finds entities and does nothing else. Raises `ModelUnavailable`."""
     import spacy
 
     for name in filter(None, (model, _SHIPPED.get(model))):
@@ -82,9 +83,9 @@ def _pipeline(model: str) -> "Language":
     )
 
 
-def _only_entities(pipeline: "Language") -> "Language":
+def _only_entities(language: "Language") -> "Language":
     """The pipeline without the pipes that entities do not need, which are most of the work."""
-    recogniser = str(pipeline.config["components"].get("ner", ""))
+    recogniser = str(language.config["components"].get("ner", ""))
     needed = _RECOGNISERS | (_SHARED if "Listener" in recogniser else set())
-    pipeline.select_pipes(enable=[pipe for pipe in pipeline.pipe_names if pipe in needed])
-    return pipeline
+    language.select_pipes(enable=[pipe for pipe in language.pipe_names if pipe in needed])
+    return language

@@ -12,6 +12,7 @@ import dagster as dg
 from rag_pipelines.lib.versions import to_read
 from rag_pipelines.records import EmbeddedChunks
 from rag_pipelines.storage.tables import (
+    WHOLE,
     Tables,
     digest,
     embedded_from_table,
@@ -37,21 +38,27 @@ class VersionedTables(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         record = _record(context.dagster_type.typing_type)
         table = to_table(obj, record) if record else embedded_to_table(obj)
-        key, partition = context.asset_key.to_user_string(), context.partition_key
-        self.tables.write(key, partition, data_version(obj), table)
+        key, partition = context.asset_key.to_user_string(), _partition(context)
+        self.tables.write(key, partition or WHOLE, data_version(obj), table)
 
     def load_input(self, context: dg.InputContext) -> Any:
-        key, partition = context.asset_key.to_user_string(), context.asset_partition_key
+        key, partition = context.asset_key.to_user_string(), _partition(context)
         version = to_read(context.instance, key, partition, context.step_context.run_id)
         if version is None:
-            raise dg.Failure(f"{key} of {partition!r} has no good version; materialize it first.")
+            raise dg.Failure(
+                f"{key} of {partition or WHOLE!r} has no good version; materialize it first."
+            )
         return read(self.tables, key, partition, version.version, context.dagster_type.typing_type)
 
 
-def read(tables: Tables, key: str, partition: str, version: str, annotation: Any) -> Any:
-    """A version as the annotated type: `list[Record]` or `EmbeddedChunks`."""
-    table, record = tables.read(key, partition, version), _record(annotation)
+def read(tables: Tables, key: str, partition: str | None, version: str, annotation: Any) -> Any:
+    """A version as the annotated type, `list[Record]` or `EmbeddedChunks`; see `versions`."""
+    table, record = tables.read(key, partition or WHOLE, version), _record(annotation)
     return from_table(table, record) if record else embedded_from_table(table)
+
+
+def _partition(context: dg.OutputContext | dg.InputContext) -> str | None:
+    return context.asset_partition_key if context.has_asset_partitions else None
 
 
 def _record(annotation: Any) -> type[Any] | None:

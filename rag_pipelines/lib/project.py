@@ -4,11 +4,14 @@ The only place where settings become stores, models and releases. Knows no Dagst
 sensors and the command line share it.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from rag_pipelines.chat.history.protocol import Feedback
+from rag_pipelines.chat.history.stores import all_feedback, open_history
 from rag_pipelines.documents.cloud import LlamaCloud
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
@@ -60,6 +63,11 @@ class Project:
     @cached_property
     def releases(self) -> Releases:
         return Releases(self.settings.releases, self.settings.keep_releases)
+
+    def feedback(self) -> list[Feedback]:
+        """What people said of answers, oldest first. Raises `HistoryUnavailable`, `ConfigError`."""
+        url = self.settings.history_url.get_secret_value()
+        return asyncio.run(all_feedback(open_history(url, self.settings.history_ttl_days)))
 
     @cached_property
     def servers(self) -> ModelServers:

@@ -19,6 +19,7 @@ BLOCKING: dict[str, frozenset[str]] = {
     "image_captions": frozenset(),
     "chunks": frozenset({"ids_unique", "within_token_limit", "every_page_covered"}),
     "embeddings": frozenset({"dimension_finite_unit", "count_matches_chunks"}),
+    "chat_feedback": frozenset({"answers_unique", "nothing_personal_left"}),
 }
 """Blocking checks of the versioned assets; a test holds the definitions to it."""
 VERSION = "version"
@@ -37,10 +38,11 @@ class Version:
 
 
 def materialized(
-    instance: dg.DagsterInstance, asset: str, partition: str, limit: int = _LOOK_BACK
+    instance: dg.DagsterInstance, asset: str, partition: str | None, limit: int = _LOOK_BACK
 ) -> Iterator[Version]:
-    """Versions of an asset's partition, newest first."""
-    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=[partition])
+    """Versions of an asset's partition, newest first; None where the asset has no partitions."""
+    partitions = None if partition is None else [partition]
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), asset_partitions=partitions)
     for record in instance.fetch_materializations(wanted, limit=limit).records:
         event = record.asset_materialization
         if event is not None and VERSION in event.metadata:
@@ -49,7 +51,7 @@ def materialized(
 
 
 def last_good(
-    instance: dg.DagsterInstance, asset: str, partition: str, before_run: str = ""
+    instance: dg.DagsterInstance, asset: str, partition: str | None, before_run: str = ""
 ) -> Version | None:
     """The newest version whose blocking checks passed; `before_run`'s own are passed over."""
     for version in materialized(instance, asset, partition):
@@ -59,7 +61,7 @@ def last_good(
 
 
 def to_read(
-    instance: dg.DagsterInstance, asset: str, partition: str, run_id: str
+    instance: dg.DagsterInstance, asset: str, partition: str | None, run_id: str
 ) -> Version | None:
     """What a step of this run reads: what the run made itself, otherwise the last good."""
     newest = next(materialized(instance, asset, partition, limit=1), None)
@@ -96,7 +98,7 @@ def good_versions(
 
 
 def _checks_passed(
-    instance: dg.DagsterInstance, version: Version, asset: str, partition: str
+    instance: dg.DagsterInstance, version: Version, asset: str, partition: str | None
 ) -> bool:
     entries = instance.all_logs(version.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     passed: set[str] = set()

@@ -117,9 +117,23 @@ def _trimmed(text: str, start: int, end: int, kind: Kind) -> Iterator[Sentence]:
         yield Sentence(begin, finish, kind)
 
 
+# What a front end that renders Markdown would load or lead to: pages are anybody's. A link or a tag
+# may begin in one sentence and end in the next, and a definition may serve another one's mark.
+_LOADING = (
+    "audio|base|button|embed|form|iframe|img|input|link|math|meta|object|script|style|svg|video"
+)
+_TAG = (
+    r"<(?:a[\s/][^<>]*|[a-z][\w-]*[\s/][^<>]*=[^<>]*)(?:>|\Z)|</a\s*>"
+    rf"|</?(?:{_LOADING})(?:[\s/][^<>]*)?(?:>|\Z)"
+)
+_ADDRESS = r"<((?:[a-z][a-z0-9+.-]*://|mailto:|tel:|data:|javascript:)[^<>\s]*|[^<>\s@]+@[^<>\s]+)>"
 _MARKUP = (
     (re.compile(r"!\[([^\]]*)\]\([^)]*\)"), r"\1"),
     (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\]\([^)]*(?:\)|\Z)"), "]"),
+    (re.compile(r"^(\s*)\[([^\]]+)\]:"), r"\1\2:"),
+    (re.compile(_ADDRESS, re.IGNORECASE), r"\1"),
+    (re.compile(_TAG, re.IGNORECASE), ""),
     (re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1"), r"\2"),
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
     (re.compile(r"\s*\|\s*"), " | "),
@@ -127,7 +141,10 @@ _MARKUP = (
 
 
 def plain(sentence: str) -> str:
-    """A sentence as it is read: emphasis, links and a row's outer bars gone, spaces folded."""
+    """A sentence as it is read: emphasis, links, what loads, and a row's outer bars gone.
+
+    White space is folded. Sentences that are put together again make no link and load nothing.
+    """
     for pattern, replacement in _MARKUP:
         sentence = pattern.sub(replacement, sentence)
     return " ".join(sentence.split()).strip("| ")

@@ -19,6 +19,7 @@ ASSETS = {
     "embeddings": ("index", "team:retrieval", True),
     "chroma_collection": ("index", "team:retrieval", False),
     "chat_release": ("serving", "team:serving", False),
+    "chat_feedback": ("models", "team:models", False),
 }
 CHECKS = {
     "scraped_pages": BLOCKING["scraped_pages"] | {"source_is_fresh"},
@@ -35,6 +36,7 @@ CHECKS = {
         "no_regression",
     },
     "chat_release": {"service_serves_release", "probe_answer_cites_source"},
+    "chat_feedback": BLOCKING["chat_feedback"],
 }
 NOT_BLOCKING = {
     *("source_is_fresh", "rectangular", "every_figure_captioned"),
@@ -42,6 +44,7 @@ NOT_BLOCKING = {
 }
 HEAVY = {
     *("torch", "transformers", "chromadb", "mlflow", "unstructured", "spacy", "cv2", "pandas"),
+    *("presidio_analyzer", "presidio_anonymizer", "phonenumbers", "pymongo"),
     *("liteparse", "rapidocr", "pypdfium2", "llama_cloud", "pptx", "docx", "openpyxl", "PIL"),
 }
 
@@ -84,6 +87,7 @@ def test_the_graph_runs_from_left_to_right(definitions):
         "embeddings": {"chunks"},
         "chroma_collection": {"embeddings"},
         "chat_release": {"chroma_collection"},
+        "chat_feedback": set(),
     }
 
 
@@ -125,7 +129,7 @@ def test_loading_the_definitions_loads_no_heavy_library():
 
 def test_jobs_sensors_and_pools(definitions):
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
-    assert {"refresh_source", "build_release", "serve_release"} <= jobs
+    assert {"refresh_source", "build_release", "serve_release", "gather_feedback"} <= jobs
     assert {sensor.name for sensor in definitions.sensors or []} == {
         "index_reconcile",
         "chat_service",
@@ -150,10 +154,13 @@ def test_a_source_with_a_cron_line_has_a_schedule(tmp_path):
     )
     program = (
         "from rag_pipelines.definitions import defs\n"
-        "print([(s.name, s.cron_schedule, s.job.name) for s in defs().schedules])"
+        "for s in defs().schedules: print(s.name, s.cron_schedule, s.job.name)"
     )
     environment = os.environ | {"RAG_SOURCES": str(tmp_path / "sources.yaml")}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == "[('refresh_daily_docs', '0 3 * * *', 'refresh_source')]"
+    assert set(done.stdout.splitlines()) == {
+        "refresh_daily_docs 0 3 * * * refresh_source",
+        "gather_feedback_daily 0 4 * * * gather_feedback",
+    }

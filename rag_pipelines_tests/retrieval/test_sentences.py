@@ -66,3 +66,29 @@ def test_markup_is_gone_from_what_is_read():
         == "See the guide | here pic"
     )
     assert plain("max_connections * 2 * 3") == "max_connections * 2 * 3"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("See ![a. B](http://x/y) now.", "See a. B now."),
+        ("See ![a.", "See ![a."),  # it becomes a picture with what the next sentence begins with
+        ("B](http://x/y) now.", "B] now."),
+        ("B](<http://x/y", "B]"),
+        ('[t]: http://x/y.png "So."', 't: http://x/y.png "So."'),
+        ("Go to <http://x/y> or <a@x.y>.", "Go to http://x/y or a@x.y."),
+        ('A <img src="http://x/y"> and <a href="http://x">b</a>.', "A and b."),
+        ('A <img alt="x.', "A"),
+        ("A <a title.", "A"),
+        ("A <script>b</script> <IFRAME/src=x>.", "A b ."),
+    ],
+)
+def test_nothing_of_a_page_is_loaded_or_led_to(written: str, read: str):
+    assert plain(written) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["Use a List<String> or std::vector<std::string>.", "If a < b and c > d = e.", "f[0]"]
+)
+def test_what_only_looks_like_a_tag_stays(text: str):
+    assert plain(text) == text

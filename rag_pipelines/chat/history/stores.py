@@ -7,9 +7,17 @@ whatever state its history is in.
 from pathlib import Path
 
 from rag_pipelines.chat.history.mongo import MongoHistory
-from rag_pipelines.chat.history.protocol import ChatHistory
+from rag_pipelines.chat.history.protocol import ChatHistory, Feedback
 from rag_pipelines.chat.history.sqlite import SqliteHistory
 from rag_pipelines.errors import ConfigError
+
+
+async def all_feedback(history: ChatHistory) -> list[Feedback]:
+    """All feedback that a store keeps, oldest first; the store is closed afterwards."""
+    try:
+        return await history.feedback()
+    finally:
+        await history.close()
 
 
 def open_history(url: str, ttl_days: float | None = None) -> ChatHistory:
