@@ -24,9 +24,11 @@ _WORDS = 120
 
 def run(context: Context) -> dict[str, Any]:
     seconds = context.load_seconds or _SECONDS
-    with serving(context, 1 / TOKENS_PER_SECOND, _WORDS, slots=_CLIENTS, queue=0) as served:
-        with _resident(served.process) as resident:
-            replies = asyncio.run(asking.chats(served.base, _CLIENTS, seconds, served.questions))
+    with (
+        serving(context, 1 / TOKENS_PER_SECOND, _WORDS, slots=_CLIENTS, queue=0) as served,
+        _resident(served.process) as resident,
+    ):
+        replies = asyncio.run(asking.chats(served.base, _CLIENTS, seconds, served.questions))
     written, times = served.written(replies), served.model.times
     return figures(replies) | {
         "written": len(written),

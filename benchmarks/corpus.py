@@ -100,5 +100,5 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     """Median, 95th and 99th percentile and worst, in milliseconds; nothing of nothing."""
     if not seconds:
         return {}
-    found = np.percentile(np.array(seconds) * 1000, [50, 95, 99, 100])
-    return dict(zip(("p50_ms", "p95_ms", "p99_ms", "worst_ms"), found.round(2).tolist()))
+    p50, p95, p99, worst = np.percentile(np.array(seconds) * 1000, [50, 95, 99, 100]).round(2)
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "worst_ms": worst}

@@ -57,8 +57,14 @@ async def _kept(url: str, folder: Path, sessions: int) -> dict[str, Any]:
         "recent": percentiles(recent),
         "disordered": len(disordered),
         "disk_mb": [round(size / 1e6, 1) for size in disk],
-        "disk_last_half_to_first": round((disk[-1] - disk[1]) / disk[1], 2),
+        "disk_growth": _growth(disk),
     }
+
+
+def _growth(disk: list[int]) -> float | None:
+    """What the last part added, against the second; None where files grow by leaps that size."""
+    second, last = disk[1] - disk[0], disk[-1] - disk[-2]
+    return round(last / second, 2) if second else None
 
 
 async def _timed(names: list[str], read: Callable[[str], Any]) -> list[float]:

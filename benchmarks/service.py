@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks import measured, scale
+from benchmarks import scale
 from benchmarks.context import REPOSITORY, Context
 from benchmarks.corpus import embedder_of
 from rag_pipelines.records import ModelRef

@@ -169,7 +169,7 @@ def _of_history(store: str) -> list[Limit]:
     return [
         Limit(f"{store}: history read p95, ms", (*at, "read", "p95_ms"), 20),
         Limit(f"{store}: conversations out of order", (*at, "disordered"), 0, form=",.0f"),
-        Limit(f"{store}: disk, second half to first", (*at, "disk_last_half_to_first"), 1.1),
+        Limit(f"{store}: disk, last quarter to second", (*at, "disk_growth"), 1.1),
     ]
 
 
