@@ -77,13 +77,13 @@ async def chat(session: aiohttp.ClientSession, question: str) -> Reply:
 
 
 async def chats(base: str, clients: int, seconds: float, questions: Sequence[str]) -> list[Reply]:
-    """So many clients, each asking the next question when it has read the answer."""
+    """So many clients, each asking once, and again after each answer while there is time."""
     until, replies = time.monotonic() + seconds, list[Reply]()
 
     async def one(number: int) -> None:
-        while time.monotonic() < until:
-            replies.append(await chat(session, numbered(questions, number)))
-            number += clients
+        replies.append(await chat(session, numbered(questions, number)))
+        if time.monotonic() < until:
+            await one(number + clients)
 
     async with client(base) as session:
         await _all(clients, one)

@@ -27,14 +27,15 @@ _MONGO_SHARE = 20
 def run(context: Context) -> dict[str, Any]:
     sqlite, mongo = Path(context.work) / "sqlite", Path(context.work) / "mongo"
     mongo.mkdir()
-    found = asyncio.run(_kept(f"sqlite:///{sqlite / 'history.db'}", sqlite, context.sessions))
+    found = asyncio.run(kept(f"sqlite:///{sqlite / 'history.db'}", sqlite, context.sessions))
     port, few = free_port(), max(_PARTS, context.sessions // _MONGO_SHARE)
     with mongo_server(mongo, port):
         url = f"mongodb://127.0.0.1:{port}/bench"
-        return {"sqlite": found, "mongo": asyncio.run(_kept(url, mongo, few))}
+        return {"sqlite": found, "mongo": asyncio.run(kept(url, mongo, few))}
 
 
-async def _kept(url: str, folder: Path, sessions: int) -> dict[str, Any]:
+async def kept(url: str, folder: Path, sessions: int) -> dict[str, Any]:
+    """Write so many conversations to a store whose files lie in a folder, and read some."""
     history = open_history(url)
     began, disk = time.monotonic(), list[int]()
     for part in range(_PARTS):
@@ -42,6 +43,7 @@ async def _kept(url: str, folder: Path, sessions: int) -> dict[str, Any]:
         for number in range(_EXCHANGES):
             for name in names:
                 await exchange(history, f"{name} question {number}", name)
+        await history.close()  # SQLite puts what its journal holds into the file
         disk.append(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
         tell(f"history: {url.partition(':')[0]}: part {part + 1} of {_PARTS} is written")
     seconds = time.monotonic() - began
