@@ -24,11 +24,14 @@ def run(context: Context) -> dict[str, Any]:
     seconds = context.load_seconds or _SECONDS
     with serving(context, 0, _WORDS, _SLOTS, _QUEUE) as served:
         asked = asking.at_a_rate(served.base, _PER_SECOND, seconds, served.questions)
+        before = served.process.cpu_times()
         replies = asyncio.run(asked)
+        after = served.process.cpu_times()
     written, searches = served.written(replies), served.searches()
     models = {r.question: served.model.times[r.question][1] for r in written}
     return figures(replies) | {
         "written": len(written),
+        "cpu_ms_a_question": round(1000 * (sum(after[:2]) - sum(before[:2])) / len(replies), 1),
         "latency": percentiles([r.over - r.due for r in replies]),
         "late": percentiles([r.began - r.due for r in replies]),
         "search": percentiles([searches[r.question] for r in written]),
