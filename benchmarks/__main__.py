@@ -40,16 +40,20 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         "site": "folder of HTML files; also BENCH_SITE",
         "sets": "folder of anthropic_docs, xquad_en and icdar2013_eu, or one above; also EVAL_DATA",
         "only": f"of {', '.join(MODULES)}; by default {', '.join(default)}",
+        "rows": "sizes of stage scale; chats, rate and burst take the smallest",
+        "load": "how long chats and rate run; by default ten and five minutes",
         "cache": "the newcomer's figures: taken from here if of the same site, else put here",
     }
     add("--site", type=Path, default=site_given or site.POSTGRESQL, help=texts["site"])
     add("--eval-data", default=sets_given, help=texts["sets"])
     add("--only", nargs="+", choices=list(MODULES), metavar="STAGE", help=texts["only"])
     add("--pages", type=int, help="measure on that many pages of the site")
-    add("--rows", type=int, nargs="+", default=[10_000, 100_000], help="sizes of stage scale")
+    add("--rows", type=int, nargs="+", default=[10_000, 100_000], help=texts["rows"])
     add("--repetitions", type=int, default=10, help="kills at each step of stage faults")
     add("--publishes", type=int, default=20, help="publications of stage swaps")
     add("--publish-seconds", type=float, default=600.0, help="over which they are spread")
+    add("--load-seconds", type=float, help=texts["load"])
+    add("--sessions", type=int, default=10_000, help="conversations of stage history")
     add("--baseline-cache", type=Path, metavar="FILE", help=texts["cache"])
     add("--dir", type=Path, default=REPOSITORY / ".rag" / "bench", help="where results go")
     add("--json", action="store_true", help="print the results as one JSON object")
@@ -102,6 +106,8 @@ def _context(options: argparse.Namespace, stack: ExitStack) -> Context:
         repetitions=options.repetitions,
         publishes=options.publishes,
         publish_seconds=options.publish_seconds,
+        load_seconds=options.load_seconds,
+        sessions=options.sessions,
     )
 
 

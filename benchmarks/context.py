@@ -13,7 +13,10 @@ SOURCE = "site"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run of the benchmarks. `eval_data` is empty where no sets were named."""
+    """One run of the benchmarks.
+
+    `eval_data` is empty where no sets were named, `load_seconds` None for each row's own time.
+    """
 
     url: str
     folder: str
@@ -23,6 +26,8 @@ class Context:
     repetitions: int = 10
     publishes: int = 20
     publish_seconds: float = 600.0
+    load_seconds: float | None = None
+    sessions: int = 10_000
 
     @property
     def home(self) -> Path:

@@ -51,8 +51,8 @@ def _size(rows: int, context: Context) -> dict[str, Any]:
 
 
 def place_of(context: Context, rows: int) -> Path:
-    """Where the release of that many rows is."""
-    return Path(context.work) / f"scale-{rows}"
+    """Where the release of that many rows is, in a home of its own."""
+    return Path(context.work) / f"scale-{rows}" / "releases"
 
 
 def built(context: Context, rows: int) -> Path:

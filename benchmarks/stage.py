@@ -18,9 +18,15 @@ MODULES = {
     "search": "search",
     "faults": "faults",
     "swaps": "swaps",
+    "chats": "chats",
+    "rate": "rate",
+    "burst": "burst",
+    "history": "history",
 }
-NEEDS = {name: ("ingest",) for name in ("embed", "scale", "search", "swaps")}
-ON_REQUEST = ("faults", "swaps")
+NEEDS = {
+    name: ("ingest",) for name in ("embed", "scale", "search", "swaps", "chats", "rate", "burst")
+}
+ON_REQUEST = ("faults", "swaps", "chats", "rate", "burst", "history")
 """Stages that take many minutes and are run only where they are named."""
 
 

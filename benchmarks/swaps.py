@@ -6,9 +6,6 @@ published as a pipeline would do it.
 """
 
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,11 +16,11 @@ from typing import Any
 
 import httpx
 import numpy as np
-import psutil
 
-from benchmarks.context import REPOSITORY, Context, tell
+from benchmarks.context import Context, tell
 from benchmarks.corpus import embedder_of, ingested, percentiles, spec_of
 from benchmarks.ingest import environment
+from benchmarks.service import serving
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import EmbeddedChunks, ModelRef
 from rag_pipelines.retrieval.manifest import sequence_of
@@ -65,7 +62,8 @@ def run(context: Context) -> dict[str, Any]:
     editions.publish(1)
     heard, swaps, resident = _Heard(), list[tuple[float, float]](), list[int]()
     pause = context.publish_seconds / max(1, context.publishes)
-    with _serving(context) as (base, service), _asked(base, heard):
+    env = environment(context) | {"RAG_KEEP_RELEASES": str(_KEEP)}
+    with serving(env, Path(context.work) / "serve.log") as (base, service), _asked(base, heard):
         for edition in range(2, context.publishes + 2):
             due = time.monotonic() + pause
             published = editions.publish(edition)
@@ -113,45 +111,6 @@ class _Editions:
         made = chunks(edition, _HANDBOOK)
         vectors = self._embedder.encode([one.embedded_text for one in made])
         return EmbeddedChunks(made, vectors, self._embedder.fingerprint)
-
-
-@contextmanager
-def _serving(context: Context) -> Iterator[tuple[str, psutil.Process]]:
-    """`rag serve` on a free port while the block runs; its address and its process."""
-    given = environment(context) | {"RAG_PORT": "0", "RAG_KEEP_RELEASES": str(_KEEP)}
-    command = [sys.executable, "-u", "-m", "rag_pipelines.cli", "serve"]
-    log = Path(context.work) / "serve.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(command, env=given, cwd=REPOSITORY, stderr=errors)
-    try:
-        base = _address(log)
-        _ready(base)
-        yield base, psutil.Process(process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def _address(log: Path) -> str:
-    until = time.monotonic() + _SETTLE_SECONDS
-    while time.monotonic() < until:
-        if found := re.search(r"http://\S+:\d+", log.read_text()):
-            return found[0]
-        time.sleep(0.1)
-    raise RuntimeError(f"rag serve did not start: {log.read_text()[-500:]}")
-
-
-def _ready(base: str) -> None:
-    until = time.monotonic() + _SETTLE_SECONDS
-    with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
-        while time.monotonic() < until:
-            try:
-                if client.get("/readyz").status_code == 200:
-                    return
-            except httpx.ConnectError:
-                pass
-            time.sleep(0.1)
-    raise RuntimeError("rag serve was not ready in time")
 
 
 def _seen(base: str, release: str) -> float:

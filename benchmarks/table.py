@@ -164,6 +164,33 @@ def _of_scale(rows: str) -> list[Limit]:
     return limits
 
 
+def _of_history(store: str) -> list[Limit]:
+    at = ("history", store)
+    return [
+        Limit(f"{store}: history read p95, ms", (*at, "read", "p95_ms"), 20),
+        Limit(f"{store}: conversations out of order", (*at, "disordered"), 0, form=",.0f"),
+        Limit(f"{store}: disk, last quarter to second", (*at, "disk_growth"), 1.1),
+    ]
+
+
+_CHATS = ("chats", "first_token_above_model")
+_UNDER_LOAD = (
+    Limit("chats: errors", ("chats", "errors"), 0, form=",.0f"),
+    Limit("chats: truncated", ("chats", "truncated"), 0, form=",.0f"),
+    Limit("chats: first token, p95 ms above model", (*_CHATS, "p95_ms"), 300),
+    Limit("chats: memory growth, %", ("chats", "rss_growth_percent"), 10),
+    Limit("rate: errors", ("rate", "errors"), 0, form=",.0f"),
+    Limit("rate: p95, ms", ("rate", "latency", "p95_ms"), 150),
+    Limit("rate: p99, ms", ("rate", "latency", "p99_ms"), 400),
+    Limit("rate: outside search and model p95, ms", ("rate", "outside", "p95_ms"), 20),
+    Limit("burst: answered", ("burst", "answered"), 17, form=",.0f"),
+    Limit("burst: neither answered nor refused", ("burst", "lost"), 0, form=",.0f"),
+    Limit("burst: refused without Retry-After", ("burst", "without_retry_after"), 0, form=",.0f"),
+    Limit("burst: slowest refusal, ms", ("burst", "refusal", "worst_ms"), 100),
+    *(limit for store in ("sqlite", "mongo") for limit in _of_history(store)),
+)
+
+
 def limits(results: Results) -> list[Row]:
     """What the other stages found, held against the rows of the reliability table."""
     found: list[Limit] = []
@@ -191,6 +218,7 @@ def limits(results: Results) -> list[Row]:
             Limit("swaps: stall p95, ms", ("swaps", "stall", "p95_ms"), 250),
             Limit("swaps: old releases left", ("swaps", "old_releases"), 2, form=",.0f"),
         ]
+    found += [limit for limit in _UNDER_LOAD if limit.path[0] in results]
     return [limit.row(results) for limit in found]
 
 

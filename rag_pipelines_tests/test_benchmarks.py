@@ -80,6 +80,16 @@ def test_the_table_tells_what_met_its_target_and_what_did_not():
     ]
 
 
+def test_what_is_measured_under_load_is_held_to_its_row():
+    rate = {"errors": 0, "latency": {"p95_ms": 149.0, "p99_ms": 401.0}, "outside": {}}
+    assert [row.met for row in limits({"rate": rate})] == [True, True, False, None]
+    kept = {"read": {"p95_ms": 20.1}, "disordered": 0, "disk_growth": None}
+    assert [row.met for row in limits({"history": {"sqlite": kept}})] == [
+        *(False, True, None),
+        *(None, None, None),
+    ]
+
+
 def test_readers_stand_beside_each_other_and_ours_is_held_to_its_limits():
     ours = {"pages_per_cpu_second": 0.9, "peak_bytes": 1e9, "again": {"parsed": 0}}
     found = {"documents": {"pdfplumber": {"pages_per_cpu_second": 2.5, "tables": 9}, "ours": ours}}

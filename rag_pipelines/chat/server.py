@@ -3,6 +3,7 @@
 Knows uvicorn, ports and signals. What is answered stands in `app`.
 """
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable, Collection
@@ -31,6 +32,8 @@ from rag_pipelines.storage.tables import Tables
 
 FINISH_SECONDS = 25
 """How long questions under way may take after SIGTERM."""
+STORE_SECONDS = 3
+"""How long those that took longer have to store what was said."""
 DRAIN_SECONDS = 0.5
 """How long `/readyz` says `draining` before the port closes, so that nobody is sent here."""
 
@@ -88,12 +91,16 @@ def configured(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         proxy_headers=False,
         ws="none",
-        timeout_graceful_shutdown=FINISH_SECONDS,
+        timeout_graceful_shutdown=FINISH_SECONDS + STORE_SECONDS,
     )
 
 
 class Server(uvicorn.Server):
-    """Says that it is draining before it closes its port; a second signal ends it at once."""
+    """Says that it is draining before it closes its port; a second signal ends it at once.
+
+    Answers that do not end in time are interrupted while their history is still open: what uvicorn
+    cancels by itself it does not wait for.
+    """
 
     def __init__(self, config: uvicorn.Config, draining: Event) -> None:
         """`draining` is set by the first signal."""
@@ -107,6 +114,15 @@ class Server(uvicorn.Server):
         timer = Timer(DRAIN_SECONDS, partial(setattr, self, "should_exit", True))
         timer.daemon = True
         timer.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See `uvicorn.Server`."""
+        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._interrupt)
+        await super().shutdown(sockets)
+
+    def _interrupt(self) -> None:
+        for task in self.server_state.tasks:
+            task.cancel()
 
 
 def listen(host: str, port: int, keyed: bool = False) -> socket.socket:

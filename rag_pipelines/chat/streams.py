@@ -80,7 +80,7 @@ class EventStream(Response):
             if telling.done():
                 telling.result()
         except asyncio.CancelledError:
-            await given_up(telling)
+            telling.cancel()  # what it still stores may take longer than the connection is there
             await self._sent(send, _body(self._last_words, more=False))
             raise
         finally:

@@ -1,9 +1,10 @@
 """The service as real as it gets: uvicorn on loopback, in a thread or in a process of its own."""
 
-import asyncio
+import os
+import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -15,16 +16,19 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from rag_pipelines.chat.admission import Admission
 from rag_pipelines.chat.app import Parts, create_app
 from rag_pipelines.chat.gate import Rules
 from rag_pipelines.chat.history.sqlite import SqliteHistory
+from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines.chat.keys import Keys
 from rag_pipelines.chat.live import LiveRelease
 from rag_pipelines.chat.server import address, configured, listen, run
-from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.inference.generators import load_generator
+from rag_pipelines.settings import settings
 from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines.storage.tables import Tables
-from rag_pipelines_tests.chat.editions import Echo, releases_in
+from rag_pipelines_tests.chat.editions import FAKE, releases_in
 from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
 
 OPEN = Rules(keys=Keys(Path("/nowhere/keys.json")))
@@ -81,21 +85,46 @@ def ready(client: httpx.Client, generation: int) -> bool:
     return told["generation"] == generation and told["status"] in ("ok", "degraded")
 
 
-def main(home: str, waits_for: str) -> None:
-    """Serve with a generator that, once asked, waits until a file is there."""
+@contextmanager
+def process(home: Path, **given: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address and the process of a service over the releases at home; killed in the end.
 
-    class Waiting(Echo):
-        async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
-            Path(f"{waits_for}.asked").touch()
-            while not Path(waits_for).exists():
-                await asyncio.sleep(0.02)
-            async for piece in super().stream(prompt, max_tokens):
-                yield piece
+    It answers with the model that the pointer names, in the environment that is given.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("RAG_")}
+    started = subprocess.Popen(
+        [sys.executable, "-m", "rag_pipelines_tests.chat.service"],
+        env=own | {"RAG_HOME": str(home), "RAG_PORT": "0", **given},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert started.stdout is not None
+        base = started.stdout.readline().strip()
+        with httpx.Client(base_url=base, timeout=60, trust_env=False) as client:
+            until(lambda: client.get("/readyz").status_code == 200, 60)
+        yield base, started
+    finally:
+        started.kill()
+        started.communicate()
 
-    live = LiveRelease(releases_in(Path(home)), TopicEmbedder(), lambda name: Waiting())
-    parts = parts_over(live, history=SqliteHistory(Path(home) / "history.db"))
-    run(listen("127.0.0.1", 0), parts, lambda url: print(url, flush=True))
+
+def main() -> None:
+    """What `rag serve` does, with the embedder of the tests."""
+    given = settings()
+    live = LiveRelease(
+        releases_in(given.home),
+        TopicEmbedder(),
+        lambda name: load_generator(name or FAKE.name, given.home),
+    )
+    parts = parts_over(
+        live,
+        history=open_history(given.history_url.get_secret_value(), given.history_ttl_days),
+        admission=Admission(given.queue, given.queue_seconds),
+        slots=given.slots,
+    )
+    run(listen(given.host, given.port), parts, lambda url: print(url, flush=True))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -4,7 +4,7 @@ import json
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,13 +22,16 @@ class ModelServer:
     """What the server does next, and what it was asked.
 
     `fault` is one of none, off, error, busy_once, rejected, hang, drip, endless, cut, invalid,
-    no_done; `answers` chats are answered before it sets in. `vector` makes the vector of a text,
-    `caption` is the whole answer of a chat that is not streamed. `hung_up` counts answers whose
-    reader was seen to be gone.
+    no_done; `answers` chats are answered before it sets in. `says` makes the pieces of a streamed
+    answer from the request, each sent as it comes; `vector` makes the vector of a text, `caption`
+    is the whole answer of a chat that is not streamed. `hung_up` counts answers whose reader was
+    seen to be gone.
     """
 
     fault: str = "none"
     answers: int = 0
+    says: Callable[[Any], Iterable[str]] = lambda body: WORDS
+    context: int = 300
     vector: Callable[[str], list[Any]] = lambda text: [float(len(text)), 1.0, 2.0]
     extra_vectors: int = 0
     tokenizes: bool = False
@@ -69,6 +72,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server_state: ModelServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
         with suppress(ConnectionError):  # a client that is done resets its connection
@@ -102,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif computes and state.fault == "hang":
             self._hang()
         elif streams:
-            self._stream(self.path)
+            self._stream(self.path, state.says(body))
         elif self.path in CHATS and state.fault == "invalid":
             self._json("no object", 200)
         else:
@@ -127,7 +131,8 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/api/show":
             return self._shown(body["model"])
         if path == "/v1/models":
-            return {"object": "list", "data": [_served(name) for name in state.models]}, 200
+            served = [_served(name, state.context) for name in state.models]
+            return {"object": "list", "data": served}, 200
         if path in ("/api/embed", "/v1/embeddings"):
             return self._embedded(path, body), 200
         if path == "/api/chat":
@@ -166,9 +171,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _stream(self, path: str) -> None:
+    def _stream(self, path: str, words: Iterable[str]) -> None:
         state = self.server_state
-        pieces = _ollama_pieces() if path == "/api/chat" else _openai_pieces()
+        pieces = _ollama_pieces(words) if path == "/api/chat" else _openai_pieces(words)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -188,8 +193,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
 
-def _faulty(fault: str, pieces: list[bytes]) -> Iterator[bytes]:
+def _faulty(fault: str, sent: Iterator[bytes]) -> Iterator[bytes]:
     """The pieces as a server with that fault sends them."""
+    if fault == "none":
+        yield from sent
+        return
+    pieces = list(sent)
     if fault == "drip":
         for byte in b"".join(pieces):
             yield bytes([byte])
@@ -208,8 +217,8 @@ def _faulty(fault: str, pieces: list[bytes]) -> Iterator[bytes]:
         yield from pieces[:-1] if fault == "no_done" else pieces
 
 
-def _served(name: str) -> Any:
-    return {"id": name, "object": "model", "created": 1, "owned_by": "me", "max_model_len": 300}
+def _served(name: str, context: int) -> Any:
+    return {"id": name, "object": "model", "created": 1, "owned_by": "me", "max_model_len": context}
 
 
 def _completion(model: str, content: str) -> Any:
@@ -219,18 +228,22 @@ def _completion(model: str, content: str) -> Any:
     return {**shared, "choices": [choice]}
 
 
-def _ollama_pieces() -> list[bytes]:
-    events = [{"message": {"role": "assistant", "content": word}, "done": False} for word in WORDS]
+def _ollama_pieces(words: Iterable[str]) -> Iterator[bytes]:
+    for word in words:
+        event = {"message": {"role": "assistant", "content": word}, "done": False}
+        yield json.dumps(event).encode() + b"\n"
     last = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
-    return [json.dumps(event).encode() + b"\n" for event in [*events, last]]
+    yield json.dumps(last).encode() + b"\n"
 
 
-def _openai_pieces() -> list[bytes]:
+def _openai_pieces(words: Iterable[str]) -> Iterator[bytes]:
+    for word in words:
+        yield _openai_piece({"content": word}, None)
+    yield _openai_piece({}, "stop")
+    yield b"data: [DONE]\n\n"
+
+
+def _openai_piece(delta: dict[str, str], reason: str | None) -> bytes:
     shared = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}
-    deltas: list[tuple[Any, str | None]] = [({"content": word}, None) for word in WORDS]
-    chunks = [
-        {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
-        for delta, reason in [*deltas, ({}, "stop")]
-    ]
-    events = [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
-    return [*events, b"data: [DONE]\n\n"]
+    chunk = {**shared, "choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"

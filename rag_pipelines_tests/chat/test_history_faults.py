@@ -1,0 +1,134 @@
+"""Row F10 at the service: a MongoDB server that is down, slow or dies, and comes back."""
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from anyio.from_thread import start_blocking_portal
+
+from rag_pipelines.chat.asking import OnFailure
+from rag_pipelines.chat.history.mongo import MongoHistory
+from rag_pipelines.chat.live import LiveRelease
+from rag_pipelines.retrieval.releases import Releases
+from rag_pipelines_tests.chat.editions import QUESTION, Echo, publish
+from rag_pipelines_tests.chat.history.mongo_server import Line, free_port, mongo_server, proxied
+from rag_pipelines_tests.chat.service import ready, serving, until
+
+pytestmark = [
+    pytest.mark.mongo,
+    # pymongo leaves a socket open that it is connecting when its client is closed.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
+POLICIES: list[OnFailure] = ["refuse", "degrade"]
+
+
+@pytest.fixture(autouse=True)
+def _left_by_none() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def mongo_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    port = free_port()
+    with mongo_server(tmp_path_factory.mktemp("mongo"), port):
+        yield port
+
+
+@pytest.fixture
+def proxy(mongo_port: int) -> Iterator[tuple[int, Line]]:
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(proxied(mongo_port)) as found,
+    ):
+        yield found
+
+
+def ask(client: httpx.Client) -> httpx.Response:
+    return client.post("/api/question", json={"question": QUESTION, "session_id": "s-1"})
+
+
+def kept(client: httpx.Client) -> list[dict[str, Any]]:
+    return client.get("/api/sessions/s-1").json()["messages"]
+
+
+def held_to(policy: OnFailure, told: httpx.Response) -> None:
+    """A failure is told: by a refusal, or by a mark on the answer."""
+    if policy == "refuse":
+        assert (told.status_code, told.json()["error"]["type"]) == (503, "history_unavailable")
+        assert int(told.headers["retry-after"]) >= 1
+    else:
+        assert (told.status_code, told.json()["history"]) == (200, "failed")
+        assert told.json()["citations"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fault", "policy"), [("silent", "refuse"), ("cut", "degrade")])
+def test_a_server_that_fails_is_told_by_policy_and_used_again_when_it_answers(
+    live: LiveRelease,
+    releases: Releases,
+    proxy: tuple[int, Line],
+    policy: OnFailure,
+    fault: str,
+):
+    """Row F10: slow, and cut off."""
+    publish(releases, 1)
+    port, line = proxy
+    history = MongoHistory(f"mongodb://127.0.0.1:{port}/{uuid4().hex}")
+    with serving(live, history=history, on_history_failure=policy) as client:
+        until(lambda: ready(client, 1))
+        stored = [ask(client).json()]
+        line.state = fault
+        held_to(policy, ask(client))
+        line.state = "open"
+        stored.append(ask(client).json())
+        assert [answer["history"] for answer in stored] == ["stored", "stored"]
+        turns = kept(client)
+    answers = [turn["answer_id"] for turn in turns if turn["role"] == "assistant"]
+    assert answers == [answer["answer_id"] for answer in stored]
+    assert [turn["seq"] for turn in turns] == list(range(1, len(turns) + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_server_that_dies_under_an_answer_is_told_with_it(
+    live: LiveRelease, releases: Releases, echo: Echo, proxy: tuple[int, Line], policy: OnFailure
+):
+    """Row F10: the question is stored, and then the server dies."""
+    publish(releases, 1)
+    port, line = proxy
+    history = MongoHistory(f"mongodb://127.0.0.1:{port}/{uuid4().hex}")
+    with serving(live, history=history, on_history_failure=policy) as client:
+        until(lambda: ready(client, 1))
+        echo.goes_on = Event()
+        told: list[httpx.Response] = []
+        asking = Thread(target=lambda: told.append(ask(client)))
+        asking.start()
+        until(echo.started.is_set)
+        line.state = "cut"
+        echo.goes_on.set()
+        asking.join()
+        held_to(policy, told[0])
+        line.state = "open"
+        (question,) = kept(client)
+        assert (question["role"], question["content"]) == ("user", QUESTION)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_down_at_the_start_is_used_once_it_is_up(
+    live: LiveRelease, releases: Releases, tmp_path: Path
+):
+    """Row F10: down at start."""
+    publish(releases, 1)
+    port = free_port()
+    with serving(live, history=MongoHistory(f"mongodb://127.0.0.1:{port}/chat")) as client:
+        until(lambda: ready(client, 1))
+        held_to("refuse", ask(client))
+        with mongo_server(tmp_path, port):
+            assert ask(client).json()["history"] == "stored"
+            assert [turn["role"] for turn in kept(client)] == ["user", "assistant"]
