@@ -121,27 +121,26 @@ def test_the_page_shows_what_the_command_says(
     papers: Installation, told: Callable[[str], dict[str, Any]], tmp_path: Path
 ):
     """The same answer and sources for the same question, release and model."""
-    with service(papers.home, tmp_path / "log") as port, chat_page(port) as page:
-        for number, question in enumerate(KINDS):
+    with service(papers.home, tmp_path / "log") as port, browser_page() as page:
+        for question in KINDS:
             said = told(question)
+            page.goto(f"http://127.0.0.1:{port}/")  # a conversation of its own: no follow-up
+            expect(page.locator("#origin")).to_contain_text(said["model"], timeout=60_000)
             page.get_by_label("Question", exact=True).fill(question)
             page.keyboard.press("Enter")
-            expect(page.locator(".rating")).to_have_count(number + 1)
+            expect(page.locator(".rating")).to_have_count(1, timeout=60_000)
             marked = re.sub(r"\[(\d+)\]", r"\1", said["answer"])
-            assert page.locator(".answer").last.inner_text().split() == marked.split()
-            sources = page.locator(".turn").last.locator(".card")
-            expect(sources).to_have_count(len(said["citations"]))
+            assert page.locator(".answer").inner_text().split() == marked.split()
+            expect(page.locator(".card")).to_have_count(len(said["citations"]))
             expect(page.locator("#origin")).to_contain_text(said["release"])
 
 
 @contextmanager
-def chat_page(port: str) -> Iterator[Page]:
+def browser_page() -> Iterator[Page]:
     arguments = ["--no-sandbox", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path(), args=arguments)
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{port}/")
-        yield page
+        yield browser.new_page()
         browser.close()
 
 
