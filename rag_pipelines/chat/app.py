@@ -49,9 +49,8 @@ class Parts:
     """What a service is made of.
 
     `blobs` holds the files and pictures that answers cite, `tables` what the sources said, `rules`
-    tell who may ask. `slots` goes
-    before what the model declares. While `draining` is set the service is not ready, so that
-    nobody sends it new work.
+    tell who may ask. `slots` goes before what the model declares. While `draining` is set the
+    service is not ready, so that nobody sends it new work.
     """
 
     live: LiveRelease

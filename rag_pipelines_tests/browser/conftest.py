@@ -4,23 +4,20 @@ from threading import Thread
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from rag_pipelines.chat.server import address, listen
 from rag_pipelines_tests.browser.fake import Fake, app_of
-from rag_pipelines_tests.machine import browser as browser_path
+from rag_pipelines_tests.browser.launch import chromium
 
 WAIT_MS = 10_000
 
 
 # Not of the session: while Playwright runs, this thread has a running event loop.
-@pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    arguments = ["--no-sandbox", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=arguments)
+@pytest.fixture(scope="package", name="chromium")
+def running_chromium() -> Iterator[Browser]:
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,19 +8,18 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from rag_pipelines.sources import GoldenQuestion, load_golden
+from rag_pipelines_tests.browser.launch import chromium
 from rag_pipelines_tests.cli.test_keys import service
 from rag_pipelines_tests.end_to_end.installation import Installation, website
-from rag_pipelines_tests.machine import browser as browser_path
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -121,7 +120,8 @@ def test_the_page_shows_what_the_command_says(
     papers: Installation, told: Callable[[str], dict[str, Any]], tmp_path: Path
 ):
     """The same answer and sources for the same question, release and model."""
-    with service(papers.home, tmp_path / "log") as port, browser_page() as page:
+    with service(papers.home, tmp_path / "log") as port, chromium() as browser:
+        page = browser.new_page()
         for question in KINDS:
             said = told(question)
             page.goto(f"http://127.0.0.1:{port}/")  # a conversation of its own: no follow-up
@@ -133,15 +133,6 @@ def test_the_page_shows_what_the_command_says(
             assert page.locator(".answer").inner_text().split() == marked.split()
             expect(page.locator(".card")).to_have_count(len(said["citations"]))
             expect(page.locator("#origin")).to_contain_text(said["release"])
-
-
-@contextmanager
-def browser_page() -> Iterator[Page]:
-    arguments = ["--no-sandbox", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=arguments)
-        yield browser.new_page()
-        browser.close()
 
 
 def test_files_that_did_not_change_cost_nothing(papers: Installation):
