@@ -9,6 +9,7 @@ RagError
 │   └── TooManyRedirects
 ├── ModelError            an embedder or generator failed or answered nonsense
 │   └── ModelUnavailable  the model server cannot be reached, or its package is not installed
+├── ArtifactError         a model file is missing, altered, or of a kind that is not opened
 └── ReleaseError          a release cannot be built, opened or published
     ├── ReleaseLocked     another process is writing releases
     └── EmbedderMismatch  the index was built by another embedder than the one configured
@@ -49,6 +50,10 @@ class ModelError(RagError):
 
 class ModelUnavailable(ModelError):
     """A model's server, file or package is not there."""
+
+
+class ArtifactError(RagError):
+    """A model file is missing, altered, or of a kind that is not opened."""
 
 
 class ReleaseError(RagError):

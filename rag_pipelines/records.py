@@ -323,3 +323,40 @@ class ModelRef:
 
     name: str
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelArtifact:
+    """A model in the artifact store, as one row.
+
+    `variant` is its name in `models.yaml` and `digest` its place in the store; `parent` is the
+    digest of the model that it was made from, empty for a base. `method` says how (`base`, `nf4`,
+    `int8`, `onnx-fp32`, …), `task` what it does (`causal`, `embed`, `answer`, …). `size` is in
+    bytes on disk. `origin` is where a base came from, `licence` as its card tells it, `note` what
+    a reader must know, such as that the weights were 4-bit once.
+    """
+
+    variant: str
+    digest: str
+    parent: str
+    method: str
+    task: str
+    size: int
+    origin: str = ""
+    licence: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One measured figure of one variant, in the unit that its name ends with.
+
+    `spread` is half the width of its 95 % interval for a mean, half the distance of the quartiles
+    for a median, and 0 where a figure has none, such as bytes on disk.
+    """
+
+    variant: str
+    digest: str
+    name: str
+    value: float
+    spread: float = 0.0

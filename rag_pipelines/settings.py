@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
     models: ConfigFile = Field(
         default=Path("models.yaml"),
-        description="Variants that the model factory makes (not used yet).",
+        description="Base models and variants that the model factory makes.",
     )
     embedder: ModelName = Field(default="onnx:minilm", description="Embedder by name.")
     generator: ModelName | None = Field(
@@ -225,6 +225,11 @@ class Settings(BaseSettings):
     def releases(self) -> Path:
         """Folder of releases and of the pointer to the one being served."""
         return self.home / "releases"
+
+    @property
+    def artifacts(self) -> Path:
+        """Root of the models, for `storage.artifacts.Artifacts`."""
+        return self.home / "artifacts"
 
     @property
     def keys(self) -> Path:

@@ -16,8 +16,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag_pipelines.errors import UserError
-from rag_pipelines.retrieval.durable import replace_json
 from rag_pipelines.retrieval.lock import locked
+from rag_pipelines.storage.durable import replace_json
 
 PREFIX = "rag_"
 _KEY_BYTES = 32

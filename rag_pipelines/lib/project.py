@@ -18,7 +18,6 @@ from rag_pipelines.inference.embedders import load_embedder
 from rag_pipelines.inference.protocols import Captioner, Embedder
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.records import ModelRef, Progress, no_progress
-from rag_pipelines.retrieval.durable import replace_json
 from rag_pipelines.retrieval.manifest import IndexSpec
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.verdicts import Verdict
@@ -26,6 +25,7 @@ from rag_pipelines.retrieval.verify import verify
 from rag_pipelines.settings import Settings
 from rag_pipelines.sources import GoldenQuestion, Source, load_golden, load_sources
 from rag_pipelines.storage.blobs import Blobs
+from rag_pipelines.storage.durable import replace_json
 from rag_pipelines.storage.tables import Tables
 
 

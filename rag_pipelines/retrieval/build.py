@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import EmbeddedChunks, Progress
-from rag_pipelines.retrieval.durable import TEMPORARY, sync, sync_tree
 from rag_pipelines.retrieval.manifest import (
     IndexSpec,
     Manifest,
@@ -34,6 +33,7 @@ from rag_pipelines.retrieval.rows import (
 )
 from rag_pipelines.retrieval.subprocesses import Message, run_module
 from rag_pipelines.retrieval.writer import indexes_sha256
+from rag_pipelines.storage.durable import TEMPORARY, sync, sync_tree
 
 WRITER = "rag_pipelines.retrieval.writer"
 _TIMEOUT_SECONDS = 6 * 3600.0

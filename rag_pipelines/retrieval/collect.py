@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from uuid import uuid4
 
-from rag_pipelines.retrieval.durable import TEMPORARY, sync
+from rag_pipelines.storage.durable import TEMPORARY, sync
 
 
 def set_aside(root: Path, names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ The caller holds the lock of whoever counts. Does not know what is counted.
 
 from pathlib import Path
 
-from rag_pipelines.retrieval.durable import read_json, replace_json
+from rag_pipelines.storage.durable import read_json, replace_json
 
 
 def next_number(path: Path, at_least: int = 0) -> int:

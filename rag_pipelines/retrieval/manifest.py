@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_pipelines.errors import EmbedderMismatch, ReleaseError
-from rag_pipelines.retrieval.durable import read_json, replace_json
+from rag_pipelines.storage.durable import read_json, replace_json
 
 FORMAT = "2"
 """Moves when the files of a release, or the settings of its indexes, change."""

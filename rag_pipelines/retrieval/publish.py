@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import ModelRef
-from rag_pipelines.retrieval.durable import read_json, replace_json
+from rag_pipelines.storage.durable import read_json, replace_json
 
 CURRENT = "current.json"
 

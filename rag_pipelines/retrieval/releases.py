@@ -14,7 +14,6 @@ from rag_pipelines.records import ModelRef, Progress, no_progress
 from rag_pipelines.retrieval.build import WRITER, Parts, Plan, build_release, rebuild_release
 from rag_pipelines.retrieval.collect import remove_temporary, remove_temporary_files, set_aside
 from rag_pipelines.retrieval.counters import next_number
-from rag_pipelines.retrieval.durable import replace_json
 from rag_pipelines.retrieval.leases import leased, leased_releases
 from rag_pipelines.retrieval.lock import locked
 from rag_pipelines.retrieval.manifest import (
@@ -29,6 +28,7 @@ from rag_pipelines.retrieval.manifest import (
 from rag_pipelines.retrieval.publish import Pointer, replace_pointer
 from rag_pipelines.retrieval.shelf import HEAD, Shelf
 from rag_pipelines.retrieval.verdicts import Verdict, write_verdict
+from rag_pipelines.storage.durable import replace_json
 
 _POINTER_WAIT_SECONDS = 30.0
 _UNKNOWN: Mapping[str, Origin] = {}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import Chunk, EmbeddedChunks, Progress
-from rag_pipelines.retrieval.durable import files_sha256
+from rag_pipelines.storage.durable import files_sha256
 
 ROWS = "rows.arrow"
 VECTORS = "vectors.f32"

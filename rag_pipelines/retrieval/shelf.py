@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from rag_pipelines.errors import ReleaseError
-from rag_pipelines.retrieval.durable import read_json
 from rag_pipelines.retrieval.manifest import Release, load_release, sequence_of
 from rag_pipelines.retrieval.publish import Pointer, read_pointer
 from rag_pipelines.retrieval.verdicts import ATTEMPTS, Verdict, read_verdict
+from rag_pipelines.storage.durable import read_json
 
 HEAD = "head.json"
 State = Literal["built", "served", "failed", "rejected"]

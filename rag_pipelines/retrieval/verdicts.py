@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from rag_pipelines.retrieval.durable import read_json, replace_json
+from rag_pipelines.storage.durable import read_json, replace_json
 
 CHECKS = ("count_matches_manifest", "one_embedder", "ann_recall", "golden_recall", "no_regression")
 CONTENT_CHECKS = frozenset({"golden_recall", "no_regression"})

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_pipelines.records import Progress
-from rag_pipelines.retrieval.durable import files_sha256
 from rag_pipelines.retrieval.index import CHROMA, StoreWriter
 from rag_pipelines.retrieval.lexical import build_lexical
 from rag_pipelines.retrieval.manifest import Manifest, load_release
 from rag_pipelines.retrieval.rows import Rows
 from rag_pipelines.retrieval.subprocesses import end_with_parent, tell
+from rag_pipelines.storage.durable import files_sha256
 
 _BLOCK = 4096
 LEXICAL = "lexical"

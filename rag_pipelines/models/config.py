@@ -1,0 +1,183 @@
+"""What `models.yaml` may say: base models, the variants wanted of each, and what counts.
+
+Knows the fields, their defaults and their bounds. Does not resolve, make or measure anything.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from rag_pipelines.config.validation import validated
+from rag_pipelines.config.yaml_lines import read_yaml
+
+DEFAULT_MODELS: Final = "models.yaml"
+SHIPPED: Final = "smollm2"
+BASE: Final = "base"
+
+Task = Literal["causal", "embed", "answer"]
+Method = Literal["nf4", "int8", "onnx-fp32", "onnx-int8", "onnx-int4"]
+QUANTIZED: Final[tuple[Method, ...]] = ("nf4", "int8")
+"""Methods of the asset `quantized_model`; the others are `onnx_model`'s."""
+METHODS: Final[tuple[Method, ...]] = (*QUANTIZED, "onnx-fp32", "onnx-int8", "onnx-int4")
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+
+def _variant_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            "a name of 1 to 63 characters: lower-case letters, digits, _ and -, "
+            "beginning with a letter or a digit"
+        )
+    return value
+
+
+VariantName = Annotated[str, AfterValidator(_variant_name)]
+Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BaseSource(_Entry):
+    """Where an untouched model comes from: one of `hub`, `folder` and `gguf`."""
+
+    hub: str | None = Field(default=None, description="A hub's id, such as org/model.")
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        default=None, description="The hub's commit, 40 hex digits; needed with hub."
+    )
+    folder: Path | None = Field(default=None, description="A folder with safetensors.")
+    gguf: str | None = Field(
+        default=None, description="A GGUF file, or smollm2 for the one that a package ships."
+    )
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="What the resolved model must be; unset, what it was first."
+    )
+    task: Task = Field(default="causal", description="What the model does.")
+
+    @field_validator("folder")
+    @classmethod
+    def _beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        base: Path = (info.context or {}).get("base", Path())
+        return None if value is None else (base / value.expanduser()).absolute()
+
+    @field_validator("gguf")
+    @classmethod
+    def _gguf_beside_the_file(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or value == SHIPPED:
+            return value
+        base: Path = (info.context or {}).get("base", Path())
+        return str((base / Path(value).expanduser()).absolute())
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        named = [n for n in ("hub", "folder", "gguf") if getattr(self, n) is not None]
+        if len(named) != 1:
+            raise ValueError("one of hub, folder and gguf")
+        if (self.hub is None) != (self.revision is None):
+            raise ValueError("revision together with hub: what a branch names can change")
+        return self
+
+
+class Variant(_Entry):
+    """A variant: what it is made of, and how."""
+
+    method: Method = Field(description="How it is made.")
+    of: VariantName = Field(default=BASE, description="The model that it is made of.")
+    perplexity_loss: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+        default=0.25, description="Share of the base's perplexity that it may lose."
+    )
+
+    @property
+    def asset(self) -> Literal["quantized_model", "onnx_model"]:
+        """The asset whose partition it is."""
+        return "quantized_model" if self.method in QUANTIZED else "onnx_model"
+
+
+class Weights(_Entry):
+    """What counts in the verdict, each as a ratio to the base; 0 leaves it out."""
+
+    quality: Weight = 0.5
+    speed: Weight = 0.3
+    size: Weight = 0.2
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not (self.quality or self.speed or self.size):
+            raise ValueError("one weight at least that is not 0")
+        return self
+
+
+class Measure(_Entry):
+    """How much is measured. The defaults take a two-core machine a minute or two a variant."""
+
+    questions: Annotated[int, Strict(), Field(ge=0, le=10_000)] = Field(
+        default=8, description="Golden questions that each variant answers, at most."
+    )
+    answer_tokens: Annotated[int, Strict(), Field(ge=1, le=4_096)] = Field(
+        default=32, description="Tokens of an answer, at most."
+    )
+    text_tokens: Annotated[int, Strict(), Field(ge=256, le=10_000_000)] = Field(
+        default=4_096, description="Tokens of held-out text that perplexity is measured on."
+    )
+    window: Annotated[int, Strict(), Field(ge=64, le=131_072)] = Field(
+        default=256, description="Tokens of one window of that text."
+    )
+    repeats: Annotated[int, Strict(), Field(ge=3, le=1_000)] = Field(
+        default=5, description="How often a generation is timed, after one to warm up."
+    )
+    threads: Annotated[int, Strict(), Field(ge=1, le=256)] = Field(
+        default=1, description="Threads of every variant."
+    )
+    seed: Annotated[int, Strict(), Field(ge=0)] = Field(
+        default=0, description="Seed of every choice that is drawn."
+    )
+
+
+class Models(_Entry):
+    """The whole file."""
+
+    bases: dict[VariantName, BaseSource] = Field(
+        default_factory=lambda: {BASE: BaseSource(gguf=SHIPPED)}
+    )
+    variants: dict[VariantName, Variant] = Field(
+        default_factory=lambda: {name: Variant(method=name) for name in METHODS}
+    )
+    measure: Measure = Field(default_factory=Measure)
+    weights: Weights = Field(default_factory=Weights)
+
+    @model_validator(mode="after")
+    def _every_parent_is_there(self) -> Self:
+        if both := self.bases.keys() & self.variants.keys():
+            raise ValueError(f"another name for the variant {min(both)}: a base has it already")
+        for name, variant in self.variants.items():
+            if variant.of not in self.bases:
+                raise ValueError(
+                    f"{name} to be made of one of {', '.join(self.bases)}, not of {variant.of}"
+                )
+        return self
+
+    def base_of(self, variant: str) -> str:
+        """The base model that a variant goes back to; a base is its own."""
+        return variant if variant in self.bases else self.variants[variant].of
+
+
+def load_models(path: Path) -> Models:
+    """The file, or the shipped model with every method where the default file is not there.
+
+    Raises `ConfigError` with `file:line` for every mistake.
+    """
+    if path.name == DEFAULT_MODELS and not path.exists():
+        return Models()
+    return validated(read_yaml(path), Models, {"base": path.absolute().parent})

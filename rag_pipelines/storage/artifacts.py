@@ -1,0 +1,173 @@
+"""Models and what was measured of them: folders by the digest of their content.
+
+A folder is made once by a recipe and never changes; the same recipe finds it again. Knows files,
+digests and names; does not know what a model is. Model files are data: pickles have no place here.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from rag_pipelines.errors import ArtifactError
+from rag_pipelines.storage.durable import TEMPORARY, read_json, replace_json, sync, sync_tree
+
+MANIFEST = "artifact.json"
+PICKLED = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
+"""Endings of files that run code when they are loaded."""
+
+Recipe = Mapping[str, Any]
+"""What makes a folder, as JSON: its parents' digests, the method, its settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A folder that is whole: `digest` covers the name and the content of every file."""
+
+    digest: str
+    folder: Path
+    recipe: Recipe
+    size: int
+    """Bytes on disk, the manifest left out."""
+
+
+class Artifacts:
+    """The store below `root`: `<digest>/`, with `recipes/` and `names/` that point to them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find(self, recipe: Recipe) -> Artifact | None:
+        """What the recipe made earlier; None where it did not, or what it made is not whole."""
+        digest = _pointed_to(self._recipe(recipe))
+        try:
+            return self.open(digest) if digest else None
+        except ArtifactError:
+            return None
+
+    def make(self, recipe: Recipe, write: Callable[[Path], object]) -> Artifact:
+        """What the recipe made earlier, or what `write` puts into an empty folder now.
+
+        Nothing stays of a `write` that fails, and nothing half-written is ever visible.
+        """
+        if found := self.find(recipe):
+            return found
+        self.root.mkdir(parents=True, exist_ok=True)
+        room = self.root / f"{TEMPORARY}{uuid4().hex}"
+        room.mkdir()
+        try:
+            write(room)
+            digest = self._place(room, recipe)
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+        replace_json(self._recipe(recipe), {"digest": digest})
+        return self.open(digest)
+
+    def open(self, digest: str, verify: bool = False) -> Artifact:
+        """The folder of that digest, every file there in its size, with `verify` in its bytes.
+
+        Raises `ArtifactError` where it is missing, damaged or holds a pickle.
+        """
+        folder = self.root / digest
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+            files: dict[str, dict[str, Any]] = manifest["files"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(
+                f"{folder} holds no artifact ({error}); make the model again: rag models make"
+            ) from None
+        for name, told in files.items():
+            _check(folder / name, told, verify)
+        if _digest(files) != digest:
+            raise ArtifactError(f"{folder} is not what its name says; delete it and make it again")
+        size = sum(int(told["size"]) for told in files.values())
+        return Artifact(digest, folder, manifest["recipe"], size)
+
+    def name(self, name: str, digest: str) -> None:
+        """Let `name` mean that folder from now on."""
+        replace_json(self.root / "names" / f"{name}.json", {"digest": digest})
+
+    def named(self, name: str) -> str | None:
+        """The digest that `name` means; None where it means nothing."""
+        return _pointed_to(self.root / "names" / f"{name}.json")
+
+    def sweep(self) -> int:
+        """Delete what killed processes left behind, and tell how many folders."""
+        left = list(self.root.glob(f"{TEMPORARY}*"))
+        for folder in left:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(left)
+
+    def _recipe(self, recipe: Recipe) -> Path:
+        written = json.dumps(recipe, sort_keys=True, ensure_ascii=False)
+        return self.root / "recipes" / f"{sha256(written.encode()).hexdigest()}.json"
+
+    def _place(self, room: Path, recipe: Recipe) -> str:
+        refuse_pickles(room)
+        files = {str(path.relative_to(room)): _described(path) for path in _files(room)}
+        if not files:
+            raise ArtifactError(f"nothing was made of {dict(recipe)}")
+        digest = _digest(files)
+        manifest = {"digest": digest, "recipe": recipe, "files": files}
+        (room / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True))
+        for path in _files(room):
+            path.chmod(0o644)  # libraries write some for their user alone
+        sync_tree(room)
+        self._replace(self.root / digest, room)
+        return digest
+
+    def _replace(self, place: Path, room: Path) -> None:
+        """Put a folder in its place, where another recipe may have made the same."""
+        with suppress(ArtifactError):
+            self.open(place.name, verify=True)
+            return
+        shutil.rmtree(place, ignore_errors=True)
+        room.rename(place)
+        sync(self.root)
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raise `ArtifactError` where a file of the folder would run code when loaded."""
+    for path in _files(folder):
+        if path.suffix.lower() in PICKLED:
+            raise ArtifactError(
+                f"{path.name} is a pickle, which runs code when it is opened; "
+                "convert the model to safetensors, GGUF or ONNX"
+            )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _described(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"size": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
+
+
+def _digest(files: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [f"{name}\0{files[name]['sha256']}\n" for name in sorted(files)]
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def _check(path: Path, told: Mapping[str, Any], verify: bool) -> None:
+    if path.suffix.lower() in PICKLED:
+        raise ArtifactError(f"{path} is a pickle, which runs code when it is opened")
+    if not path.is_file() or path.stat().st_size != told["size"]:
+        raise ArtifactError(f"{path} is missing or cut off; make the model again")
+    if verify and _described(path)["sha256"] != told["sha256"]:
+        raise ArtifactError(
+            f"{path} has not the SHA-256 {told['sha256']}; delete its folder and make it again"
+        )
+
+
+def _pointed_to(path: Path) -> str | None:
+    try:
+        return str((read_json(path) or {})["digest"])
+    except (OSError, ValueError, KeyError):
+        return None
