@@ -1,0 +1,75 @@
+"""A causal model as one ONNX graph for prefill and decode, by ONNX Runtime.
+
+The graph's first input is `input_ids`, the others are the cache of each layer, empty at first; its
+first output is `logits`, the others are the cache as it is afterwards. `models.onnx_export` writes
+such graphs.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rag_pipelines.errors import ModelUnavailable
+from rag_pipelines.inference.causal import MOST_CONTEXT, ONNX_FILE, Cache, Logits
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+_PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+
+
+class OnnxCausal:
+    """See `CausalModel`. The cache is a list of arrays, (1, heads, past tokens, width) each."""
+
+    def __init__(self, folder: Path, threads: int, device: str = "cpu") -> None:
+        """Raises `ModelUnavailable` where the graph cannot be loaded."""
+        self.context_tokens = context_of(folder)
+        self._session = open_session(folder / ONNX_FILE, threads, device)
+        _, *past = self._session.get_inputs()
+        self._names = [value.name for value in past]
+        self._empty = [_empty(value.shape) for value in past]
+
+    def step(self, tokens: Sequence[int], cache: Cache | None) -> tuple[Logits, Cache]:
+        """See `CausalModel`."""
+        past = self._empty if cache is None else cache
+        row = np.array([tokens], np.int64)
+        found: Any = self._session.run(
+            None, {"input_ids": row, **dict(zip(self._names, past, strict=True))}
+        )
+        return np.asarray(found[0][0], np.float32), found[1:]
+
+
+def open_session(model: Path, threads: int, device: str = "cpu") -> "InferenceSession":
+    """A session on one device; `ModelUnavailable` where the graph or the device is not there."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # every length is another shape
+    wanted = _PROVIDERS[device]
+    if missing := set(wanted) - set(ort.get_available_providers()):
+        raise ModelUnavailable(f"{model}: this ONNX Runtime has no {min(missing)}")
+    try:
+        return ort.InferenceSession(str(model), options, providers=wanted)
+    except Exception as error:  # its exceptions share no class of their own
+        raise ModelUnavailable(f"{model} cannot be loaded: {str(error)[:300]}") from error
+
+
+def context_of(folder: Path) -> int:
+    """Tokens of prompt and answer together, as `config.json` says, and bounded."""
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(f"{folder}: config.json cannot be read ({error})") from error
+    return min(int(config.get("max_position_embeddings") or MOST_CONTEXT), MOST_CONTEXT)
+
+
+def _empty(shape: Sequence[Any]) -> Logits:
+    _, heads, _, width = shape
+    return np.zeros((1, heads, 0, width), np.float32)
