@@ -45,7 +45,7 @@ async def fitted_prompt(
     What the passages leave holds the conversation's last messages, as many as fit. A first
     passage that is too long by itself is cut rather than left out; the system text never is.
     """
-    frame = _prompt(question, (), ())
+    frame = prompt_of(question, ())
     passages = [_passage(hit) for hit in hits]
     earlier = [visible(message.content) for message in history]
     fixed, *costs = await generator.count_tokens([frame.system + frame.user, *passages, *earlier])
@@ -57,26 +57,29 @@ async def fitted_prompt(
         kept, spent = [_cut(hits[0], costs[0], room)], room
     turns = _fitting([cost + _FRAME for cost in costs[len(hits) :]][::-1], room - spent)
     said = history[len(history) - turns :]
-    prompt = _prompt(question, kept, said)
+    prompt = prompt_of(question, kept, said)
     tokens = await _counted(prompt, generator)
     return Fitted(prompt, tokens, len(hits) - len(kept), len(history) - turns)
 
 
-def prompt_digest() -> str:
-    """Digest of the templates that answers are asked for with."""
-    return template_digest("system", "user")
-
-
-def _prompt(question: str, hits: Sequence[Hit], history: Sequence[Message]) -> Prompt:
+def prompt_of(
+    question: str, hits: Sequence[Hit], history: Sequence[Message] = (), nonce: str = ""
+) -> Prompt:
+    """The prompt with all of these passages; `nonce` keeps them apart, random if empty."""
     user = rendered(
         "user",
-        nonce=secrets.token_hex(8),
+        nonce=nonce or secrets.token_hex(8),
         passages="\n\n".join(_passage(hit) for hit in hits),
         question=" ".join(visible(question).split()),
     )
     shown = [replace(message, content=visible(message.content)) for message in history]
     system = rendered("system", no_answer=NO_ANSWER)
     return Prompt(system, user, question, hits, prompt_digest(), shown)
+
+
+def prompt_digest() -> str:
+    """Digest of the templates that answers are asked for with."""
+    return template_digest("system", "user")
 
 
 async def _counted(prompt: Prompt, generator: Generator) -> int:

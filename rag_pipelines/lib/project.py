@@ -17,6 +17,7 @@ from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
 from rag_pipelines.inference.protocols import Captioner, Embedder
 from rag_pipelines.inference.servers import ModelServers
+from rag_pipelines.models.config import Models, load_models
 from rag_pipelines.records import ModelRef, Progress, no_progress
 from rag_pipelines.retrieval.manifest import IndexSpec
 from rag_pipelines.retrieval.releases import Releases
@@ -51,6 +52,11 @@ class Project:
     def golden(self) -> list[GoldenQuestion]:
         """Questions that every release is held to. Raises `ConfigError`."""
         return load_golden(self.settings.golden)
+
+    @cached_property
+    def models(self) -> Models:
+        """What `models.yaml` says. Raises `ConfigError`."""
+        return load_models(self.settings.models)
 
     @cached_property
     def tables(self) -> Tables:

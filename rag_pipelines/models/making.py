@@ -24,7 +24,7 @@ from rag_pipelines.storage.artifacts import Artifact, Artifacts
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """Makes what `models.yaml` names. `device` is `cpu` or `cuda`; variants are made on it."""
+    """Makes what `models.yaml` names. `device` is `cpu` or `cuda`; weights are quantized on it."""
 
     models: Models
     artifacts: Artifacts
@@ -73,8 +73,6 @@ class Factory:
             "task": base.recipe["task"],
             "made_with": made_with(*_packages(method)),
         }
-        if method in ("nf4", "int8"):
-            recipe["device"] = self.device
         self.progress(method, 0, 1)
         made = self.artifacts.make(recipe, write)
         self.progress(method, 1, 1)

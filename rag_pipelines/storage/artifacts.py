@@ -5,6 +5,7 @@ digests and names; does not know what a model is. Model files are data: pickles 
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -36,11 +37,16 @@ class Artifact:
     """Bytes on disk, the manifest left out."""
 
 
+class NotMade(ArtifactError):
+    """A frozen store was asked to make something."""
+
+
 class Artifacts:
     """The store below `root`: `<digest>/`, with `recipes/` and `names/` that point to them."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, frozen: bool = False) -> None:
+        """A `frozen` one makes nothing: `make` raises `NotMade` where it would have to."""
+        self.root, self._frozen = root, frozen
 
     def find(self, recipe: Recipe) -> Artifact | None:
         """What the recipe made earlier; None where it did not, or what it made is not whole."""
@@ -57,8 +63,11 @@ class Artifacts:
         """
         if found := self.find(recipe):
             return found
+        if self._frozen:
+            raise NotMade(f"not made yet: {dict(recipe)}")
+        self.sweep()
+        room = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
         self.root.mkdir(parents=True, exist_ok=True)
-        room = self.root / f"{TEMPORARY}{uuid4().hex}"
         room.mkdir()
         try:
             write(room)
@@ -90,18 +99,19 @@ class Artifacts:
 
     def name(self, name: str, digest: str) -> None:
         """Let `name` mean that folder from now on."""
+        if self._frozen or self.named(name) == digest:
+            return
         replace_json(self.root / "names" / f"{name}.json", {"digest": digest})
 
     def named(self, name: str) -> str | None:
         """The digest that `name` means; None where it means nothing."""
         return _pointed_to(self.root / "names" / f"{name}.json")
 
-    def sweep(self) -> int:
-        """Delete what killed processes left behind, and tell how many folders."""
-        left = list(self.root.glob(f"{TEMPORARY}*"))
-        for folder in left:
-            shutil.rmtree(folder, ignore_errors=True)
-        return len(left)
+    def sweep(self) -> None:
+        """Delete what processes that were killed left behind."""
+        for folder in self.root.glob(f"{TEMPORARY}*-*"):
+            if not _runs(folder.name.removeprefix(TEMPORARY).partition("-")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _recipe(self, recipe: Recipe) -> Path:
         written = json.dumps(recipe, sort_keys=True, ensure_ascii=False)
@@ -139,6 +149,16 @@ def refuse_pickles(folder: Path) -> None:
                 f"{path.name} is a pickle, which runs code when it is opened; "
                 "convert the model to safetensors, GGUF or ONNX"
             )
+
+
+def _runs(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # it runs, as somebody else
+        return True
+    return True
 
 
 def _files(folder: Path) -> list[Path]:

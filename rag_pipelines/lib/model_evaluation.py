@@ -1,0 +1,45 @@
+"""The evaluation set of an installation: its golden questions and its held-out pages.
+
+Both come from the release being served, found and asked as the chat service does. Knows no Dagster.
+"""
+
+from collections.abc import Sequence
+
+from rag_pipelines.chat.prompt import prompt_of
+from rag_pipelines.errors import UserError
+from rag_pipelines.lib.project import Project
+from rag_pipelines.models.config import Measure
+from rag_pipelines.models.evaluation import Asked, EvaluationSet, held_out_texts
+from rag_pipelines.records import Hit
+from rag_pipelines.retrieval.retriever import Retriever
+from rag_pipelines.sources import GoldenQuestion
+
+_NONCE = "0123456789abcdef"
+"""The same for every variant: what a model is asked must not differ."""
+_CHARACTERS = 6
+"""Characters of a token, more than English has, so that there are enough."""
+
+
+def evaluation_set(project: Project, measure: Measure) -> EvaluationSet:
+    """What every variant is held to now. Raises `UserError` where nothing is published yet."""
+    pointer = project.releases.current()
+    if pointer is None:
+        raise UserError("Models are measured on your own corpus, and no release is published yet; "
+                        "run: rag ingest --all")  # fmt: skip
+    golden = [q for q in project.golden() if any(e.quote for e in q.expect)][: measure.questions]
+    with project.releases.lease(pointer.release, "model factory") as release:
+        retriever = Retriever.open(release.path, project.embedder)
+        try:
+            asked = [_asked(q, retriever.search(q.question, measure.passages)) for q in golden]
+            characters = measure.text_tokens * _CHARACTERS
+            texts = held_out_texts(retriever.rows, measure.seed, characters)
+        finally:
+            retriever.close()
+    return EvaluationSet(pointer.release, asked, texts)
+
+
+def _asked(golden: GoldenQuestion, hits: Sequence[Hit]) -> Asked:
+    prompt = prompt_of(golden.question, hits, nonce=_NONCE)
+    passages = [hit.chunk.text for hit in hits]
+    expected = [one.quote for one in golden.expect if one.quote]
+    return Asked(golden.question, prompt.system, prompt.user, passages, expected)

@@ -1,0 +1,91 @@
+"""Models made and measured in worker processes below a Dagster step, and found where they are.
+
+Nothing is started for what was made before. What a worker does stands in `models.worker`.
+"""
+
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from rag_pipelines.errors import ArtifactError
+from rag_pipelines.lib.model_evaluation import evaluation_set
+from rag_pipelines.lib.project import Project
+from rag_pipelines.models.config import Models
+from rag_pipelines.models.making import Factory
+from rag_pipelines.models.measuring import Measuring
+from rag_pipelines.records import Metric, ModelArtifact
+from rag_pipelines.storage.artifacts import Artifacts, NotMade
+
+_WORKER = "rag_pipelines.models.worker"
+
+
+class ModelWorker:
+    """What the steps of the model graph ask for. Raises `dg.Failure` with the worker's reason."""
+
+    def __init__(self, context: dg.AssetExecutionContext, project: Project) -> None:
+        self._context, self._project = context, project
+        self.models: Models = project.models
+        self._found = Artifacts(project.settings.artifacts, frozen=True)
+
+    @cached_property
+    def evaluation(self) -> str:
+        """Digest of the evaluation set of now. Raises `UserError` where nothing is published."""
+        found = evaluation_set(self._project, self.models.measure)
+        return found.kept(Artifacts(self._project.settings.artifacts)).digest
+
+    def make(self, name: str) -> tuple[ModelArtifact, bool]:
+        """A base or a variant, and whether it was made before."""
+        offline = self._project.settings.hf_hub_offline
+        try:
+            return Factory(self.models, self._found, offline).make(name), True
+        except NotMade:
+            return ModelArtifact(**self._run("make", name)[0]), False
+        except ArtifactError as error:
+            raise dg.Failure(str(error)) from error
+
+    def quality(self, model: ModelArtifact) -> list[Metric]:
+        """How good it is, on the evaluation set of now."""
+        try:
+            return self._measuring.quality(model)
+        except NotMade:
+            return _metrics(self._run("quality", model.variant, *self._set))
+
+    def timing(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> list[Metric]:
+        """How fast and how large it is, among the models that it is compared with."""
+        try:
+            return self._measuring.timing(model, among)
+        except NotMade:
+            names = [other.variant for other in among]
+            return _metrics(self._run("timing", model.variant, *self._set, "--among", *names))
+
+    @property
+    def _measuring(self) -> Measuring:
+        return Measuring(self._found, self.evaluation, self.models.measure)
+
+    @property
+    def _set(self) -> list[str]:
+        return ["--evaluation", self.evaluation]
+
+    def _run(self, *arguments: str) -> list[dict[str, Any]]:
+        client = dg.PipesSubprocessClient(forward_stdio=False)
+        command = [sys.executable, "-m", _WORKER, *arguments]
+        try:
+            done = client.run(command=command, context=self._context)
+        except dg.DagsterExecutionInterruptedError:
+            raise
+        except Exception as error:  # dagster-pipes' own error is no public class
+            raise dg.Failure(
+                f"the worker for {arguments[1]} was killed: {error}; where memory ran out, set "
+                "memory_bytes in models.yaml or take a smaller base"
+            ) from error
+        told = {key: value for said in done.get_custom_messages() for key, value in said.items()}
+        if "rows" not in told:
+            raise dg.Failure(str(told.get("failed", f"the worker for {arguments[1]} said nothing")))
+        return list(told["rows"])
+
+
+def _metrics(rows: list[dict[str, Any]]) -> list[Metric]:
+    return [Metric(**row) for row in rows]

@@ -1,0 +1,120 @@
+"""Measurements in the artifact store: made once for the same model, set and settings.
+
+Knows what a figure depends on. What is computed stands in `quality` and `timing`.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag_pipelines.inference.causal import open_causal
+from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
+from rag_pipelines.models.config import Measure
+from rag_pipelines.models.evaluation import EvaluationSet
+from rag_pipelines.models.quality import Values, measure_quality
+from rag_pipelines.models.timing import machine, measure_timing
+from rag_pipelines.models.versions import made_with
+from rag_pipelines.records import Metric, ModelArtifact, Progress, no_progress
+from rag_pipelines.storage.artifacts import Artifact, Artifacts, Recipe
+
+_FILE = "metrics.json"
+_RUNTIMES = ("numpy", "onnxruntime", "torch", "transformers")
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Measures the models of one store on one evaluation set, named by its digest."""
+
+    artifacts: Artifacts
+    evaluation: str
+    measure: Measure
+    device: str = "cpu"
+    progress: Progress = no_progress
+
+    def quality(self, model: ModelArtifact) -> list[Metric]:
+        """Perplexity, answers and agreement with the parent, which is measured first."""
+        parent = self._parent(model)
+        folder = parent.folder if parent else None
+        made = self.artifacts.make(
+            self._quality_recipe(model), lambda room: self._measure_quality(model, room, folder)
+        )
+        return _read(model, made)
+
+    def timing(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> list[Metric]:
+        """Latency, speed and memory, within one comparison: `among` are all models in it."""
+        made = self.artifacts.make(
+            self._timing_recipe(model, among), lambda room: self._measure_timing(model, room)
+        )
+        return [*_read(model, made), _metric(model, "bytes_on_disk", float(model.size), 0.0)]
+
+    def _timing_recipe(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> Recipe:
+        """What a timing depends on: the machine, and the comparison that it belongs to."""
+        return self._recipe("timing", model) | {
+            "machine": machine(),
+            "among": sorted(other.digest for other in among),
+        }
+
+    def _quality_recipe(self, model: ModelArtifact) -> Recipe:
+        return self._recipe("quality", model) | {"parent": model.parent}
+
+    def _recipe(self, kind: str, model: ModelArtifact) -> dict[str, Any]:
+        return {
+            "measured": kind,
+            "model": model.digest,
+            "evaluation": self.evaluation,
+            "settings": self.measure.model_dump(),
+            "made_with": made_with(*_RUNTIMES),
+        }
+
+    def _parent(self, model: ModelArtifact) -> Artifact | None:
+        """Where what the model is held against lies."""
+        if not model.parent:
+            return None
+        parent = ModelArtifact(
+            variant="", digest=model.parent, parent="", method="base", task=model.task, size=0
+        )
+        return self.artifacts.make(
+            self._quality_recipe(parent), lambda room: self._measure_quality(parent, room, None)
+        )
+
+    def _measure_quality(self, model: ModelArtifact, room: Path, parent: Path | None) -> None:
+        folder = self.artifacts.open(model.digest).folder
+        values = measure_quality(
+            open_causal(folder, self.measure.threads, self.device),
+            ChatTokenizer(folder),
+            self._asked(),
+            self.measure,
+            room,
+            parent,
+            self.progress,
+        )
+        _write(values, room)
+
+    def _measure_timing(self, model: ModelArtifact, room: Path) -> None:
+        folder = self.artifacts.open(model.digest).folder
+        values = measure_timing(
+            lambda: open_causal(folder, self.measure.threads, self.device),
+            ChatTokenizer(folder),
+            self._asked(),
+            self.measure,
+            self.progress,
+        )
+        _write(values, room)
+
+    def _asked(self) -> EvaluationSet:
+        return EvaluationSet.read(self.artifacts.open(self.evaluation).folder)
+
+
+def _write(values: Values, room: Path) -> None:
+    (room / _FILE).write_text(json.dumps(values, indent=1))
+
+
+def _read(model: ModelArtifact, made: Artifact) -> list[Metric]:
+    told: dict[str, tuple[float, float]] = json.loads((made.folder / _FILE).read_text())
+    return [_metric(model, name, *value) for name, value in told.items()]
+
+
+def _metric(model: ModelArtifact, name: str, value: float, spread: float) -> Metric:
+    return Metric(variant=model.variant, digest=model.digest, name=name, value=value, spread=spread)
