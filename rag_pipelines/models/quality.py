@@ -85,7 +85,7 @@ def windows(tokenizer: ChatTokenizer, texts: Sequence[str], measure: Measure) ->
     most = max(1, measure.text_tokens // size)
     if not found:
         raise UserError(
-            f"The held-out text has no page of {size // _SHORTEST} tokens; write a smaller measure.window in "
+            f"No held-out page has {size // _SHORTEST} tokens; write a smaller measure.window in "
             "models.yaml, or ingest more"
         )
     return found[:most]
