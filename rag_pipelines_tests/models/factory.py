@@ -1,12 +1,16 @@
 """Made-up artifacts and figures of six variants and their base, as a factory would hand them on."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 
 from rag_pipelines.models.comparison import Comparison, compare
 from rag_pipelines.models.config import Models
 from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED
+from rag_pipelines.models.tracking import record
 from rag_pipelines.records import Metric, ModelArtifact
+from rag_pipelines.storage.artifacts import Artifacts
 
 MIB = 1 << 20
 # variant: perplexity and its spread, tokens a CPU second and its spread, MiB
@@ -71,3 +75,46 @@ def changed(variant: str, name: str, value: float) -> list[Metric]:
 def comparison(**more: float) -> Comparison:
     """Five variants and the base; `onnx-int4` loses too much."""
     return compare(artifacts(), metrics(), Models(variants=Models().variants, **more))
+
+
+CONTEXT: Mapping[str, str | int | float] = {
+    "release": "v000012-0123456789ab",
+    "evaluation_digest": "e" * 64,
+    "machine": "2 cores, 8 GB",
+    "seed": 0,
+    "threads": 1,
+    "window": 256,
+    "text_tokens": 4096,
+}
+
+
+@dataclass
+class Factory:
+    """The six variants in a real store, as tiny files, and their comparison."""
+
+    root: Path
+    uri: str
+
+    def __post_init__(self) -> None:
+        self.store = Artifacts(self.root / "artifacts")
+        self.artifacts = [self._made(one) for one in artifacts()]
+        digests = {one.variant: one.digest for one in self.artifacts}
+        self.metrics = [replace(one, digest=digests[one.variant]) for one in metrics()]
+
+    def _made(self, one: ModelArtifact) -> ModelArtifact:
+        made = self.store.make(
+            {"method": one.method},
+            lambda room: (room / "model.safetensors").write_text(f"weights of {one.variant}"),
+        )
+        return replace(one, digest=made.digest)
+
+    def compared(self, models: Models | None = None) -> Comparison:
+        return compare(self.artifacts, self.metrics, models or Models())
+
+    def record(
+        self,
+        comparison: Comparison | None = None,
+        context: Mapping[str, str | int | float] = CONTEXT,
+    ) -> str:
+        found = comparison or self.compared()
+        return record(found, self.artifacts, context, self.store, self.uri, self.root / "mlflow")
