@@ -24,8 +24,8 @@ def as_markdown(comparison: Comparison) -> str:
         [
             f"**{comparison.verdict.winner or 'No winner'}**: {comparison.verdict.reason}",
             _table(comparison),
-            *_listed("Not ranked", comparison.disqualified),
-            *_listed("Missing", comparison.missing),
+            *_listed("Not ranked", comparison.disqualified.values()),
+            *_listed("Missing", [f"{name}: {why}" for name, why in comparison.missing.items()]),
         ]
     )
 
@@ -89,8 +89,8 @@ def _figures(figures: Figures) -> str:
     return _markdown([["figure", "value ± spread", "name in MLflow"], *rows])
 
 
-def _listed(title: str, reasons: Mapping[str, str]) -> list[str]:
-    lines = [f"- {name}: {_cell(why)}" for name, why in sorted(reasons.items())]
+def _listed(title: str, reasons: Iterable[str]) -> list[str]:
+    lines = [f"- {_cell(why)}" for why in reasons]
     return [f"{title}:", "\n".join(lines)] if lines else []
 
 

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag_pipelines.models import run_tags as tags
+from rag_pipelines.models.cards import written
 from rag_pipelines.models.comparison import Comparison
-from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED
-from rag_pipelines.models.scoring import Row
+from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED, heading
+from rag_pipelines.models.scoring import CRITERIA, Row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -44,9 +45,9 @@ def register(client: "MlflowClient", comparison: Comparison, run: str, digest: s
         ViewType.ACTIVE_ONLY,
     )
     of = {found.data.tags[tags.VARIANT]: found.info.run_id for found in runs}
-    for row in comparison.rows:
+    for row in reversed(comparison.rows):  # MLflow's page shows the newest first
         if row.variant in of and of[row.variant] not in there:
-            _make_version(client, of[row.variant], _tags(row, comparison, digest))
+            _make_version(client, of[row.variant], row, _tags(row, comparison, digest))
     if comparison.verdict.winner in of:
         _point(client, of[comparison.verdict.winner])
 
@@ -83,11 +84,17 @@ def _make_model(client: "MlflowClient") -> None:
             raise
 
 
-def _make_version(client: "MlflowClient", run: str, told: Mapping[str, str]) -> None:
+def _make_version(client: "MlflowClient", run: str, row: Row, told: Mapping[str, str]) -> None:
     # register_model("runs:/…") fails for plain files and leaves an empty model behind.
     source = f"runs:/{run}/{CARD_FOLDER}"
+    figures = [f"{heading(n).title} {written(row.figures, n)}" for n in CRITERIA.values()]
     client.create_model_version(
-        tags.MODEL, source, run_id=run, tags=dict(told), await_creation_for=0
+        tags.MODEL,
+        source,
+        run_id=run,
+        tags=dict(told),
+        description=f"{row.variant}: {'; '.join(figures)}",
+        await_creation_for=0,
     )
 
 

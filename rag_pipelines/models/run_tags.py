@@ -40,6 +40,8 @@ RATIO: Final = "_ratio"
 PARENT_RUN: Final = "mlflow.parentRunId"
 NOTE: Final = "mlflow.note.content"
 """Markdown that MLflow's page shows with a run."""
+EXPERIMENT_KIND: Final = "mlflow.experimentKind"
+"""Which of its faces MLflow's page shows: that for models, not the one for chat traces."""
 SOURCE: Final = "mlflow.source.name"
 
 LONGEST: Final = 5_000

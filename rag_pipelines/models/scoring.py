@@ -101,8 +101,8 @@ def _lacking(row: Row, base: Figures, weights: Weights) -> str:
         if criterion not in row.ratios:
             name = CRITERIA[criterion]
             figure = row.figures.get(name)
-            whose = "the base" if figure and figure.value > 0 else row.variant
-            return f"no {name} of {whose} was measured"
+            own = bool(figure and figure.value > 0)
+            return f"{row.variant} has no measured {name}{' of the base to go by' if own else ''}"
     return ""
 
 

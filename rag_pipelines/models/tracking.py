@@ -41,7 +41,7 @@ Context = Mapping[str, str | int | float]
 ALSO_TAGS = ("machine", "release")
 """Conditions that runs are searched by besides being parameters."""
 PATIENCE_SECONDS = 300.0
-"""How long a whole comparison may take to be written, give or take one variant."""
+"""How long a comparison may take to be written."""
 _ABOUT = (
     "Variants of local models, measured the same way. A row is a comparison, with its variants."
 )
@@ -54,11 +54,13 @@ def record(
     store: Artifacts,
     uri: str,
     artifact_root: Path,
+    patience: float = PATIENCE_SECONDS,
 ) -> str:
     """Record a comparison with its variants, register them, and return the comparison's run id.
 
     What was recorded already is not recorded again, but its winner becomes the challenger anew.
-    Files go below `artifact_root` unless a server keeps the runs. The order is: variants, the
+    Files go below `artifact_root` unless a server keeps the runs. All of it may take `patience`
+    seconds, give or take a variant, and each call of a server 20. The order is: variants, the
     comparison, versions, the alias. A comparison of which a part failed is marked as failed, and
     nothing of it is registered; doing it again records it whole.
 
@@ -69,10 +71,10 @@ def record(
     digest = _digest(comparison, artifacts, context)
     with speaking_to(uri, "Recording the comparison"):
         client = mlflow_client(uri)
-        about = {tags.NOTE: _ABOUT}
+        about = {tags.NOTE: _ABOUT, tags.EXPERIMENT_KIND: "custom_model_development"}
         files = None if is_served(uri) else artifact_root / tags.EXPERIMENT
         experiment = experiment_of(client, tags.EXPERIMENT, files, about)
-        writing = _Writing(client, experiment, comparison, digest, context)
+        writing = _Writing(client, experiment, comparison, digest, context, patience)
         run = writing.finished() or writing.write(cards)
         register(client, comparison, run, digest)
         client.set_tag(run, tags.RECORDED_AT, _now())
@@ -88,6 +90,7 @@ class _Writing:
     comparison: Comparison
     digest: str
     context: Context
+    patience: float
 
     def finished(self) -> str | None:
         """The run of the same comparison, where it was recorded whole."""
@@ -98,10 +101,11 @@ class _Writing:
         """Write the runs: that of the comparison is finished last."""
         for left in self._runs(f"tags.{tags.KIND} != ''", "RUNNING"):
             self.client.set_terminated(left, "FAILED")  # of an attempt that was killed
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        with self._run("comparison", tags.OF_COMPARISON, self._verdict()) as run:
-            for row in self.comparison.rows:
-                _in_time(deadline)
+        deadline = time.monotonic() + self.patience
+        name = f"comparison: {self.comparison.verdict.winner or 'no winner'}"
+        with self._run(name, tags.OF_COMPARISON, self._verdict()) as run:
+            for row in reversed(self.comparison.rows):  # MLflow's page shows the newest first
+                self._in_time(deadline)
                 self._variant(run, row, cards[row.variant])
             self._log(run, self._conditions() | self._weights(), {})
             self._files(run, _report(self.comparison))
@@ -137,6 +141,13 @@ class _Writing:
             with suppress(Exception):  # the first error is told; MLflow may be gone
                 self.client.set_terminated(run, "FAILED")
             raise
+
+    def _in_time(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise TrackingError(
+                f"MLflow took longer than {self.patience:.0f} s for one comparison; "
+                "see what slows it down, then run again: rag models make"
+            )
 
     def _verdict(self) -> dict[str, str]:
         verdict = self.comparison.verdict
@@ -220,14 +231,6 @@ def _digest(comparison: Comparison, artifacts: Sequence[ModelArtifact], context:
     made = sorted((asdict(artifact) for artifact in artifacts), key=lambda one: one["variant"])
     whole = [as_json(comparison), made, dict(context)]
     return sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
-
-
-def _in_time(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise TrackingError(
-            f"MLflow took longer than {PATIENCE_SECONDS:.0f} s for one comparison; "
-            "see what slows it down, then run again: rag models make"
-        )
 
 
 def _now() -> str:

@@ -115,6 +115,9 @@ class Factory:
         self,
         comparison: Comparison | None = None,
         context: Mapping[str, str | int | float] = CONTEXT,
+        **more: float,
     ) -> str:
         found = comparison or self.compared()
-        return record(found, self.artifacts, context, self.store, self.uri, self.root / "mlflow")
+        return record(
+            found, self.artifacts, context, self.store, self.uri, self.root / "mlflow", **more
+        )

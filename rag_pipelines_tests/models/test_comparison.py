@@ -125,7 +125,7 @@ def test_figures_of_an_earlier_artifact_do_not_count():
 @pytest.mark.parametrize("name", [PERPLEXITY, SPEED])
 def test_a_figure_that_cannot_be_weighed_keeps_its_variant_from_winning(name: str, value: float):
     found = compare(artifacts(), changed("onnx-int8", name, value), Models())
-    assert found.disqualified["onnx-int8"] == f"no {name} of onnx-int8 was measured"
+    assert found.disqualified["onnx-int8"] == f"onnx-int8 has no measured {name}"
     assert found.verdict.winner == "onnx-fp32"
 
 
@@ -140,7 +140,7 @@ def test_quality_must_be_known_even_where_it_has_no_weight():
     without = [m for m in metrics() if (m.variant, m.name) != ("onnx-int4", PERPLEXITY)]
     models = Models(weights=Weights(quality=0))
     found = compare(artifacts(), without, models)
-    assert found.disqualified["onnx-int4"] == "no perplexity of onnx-int4 was measured"
+    assert found.disqualified["onnx-int4"] == "onnx-int4 has no measured perplexity"
 
 
 def test_without_the_base_nobody_wins():
@@ -148,7 +148,7 @@ def test_without_the_base_nobody_wins():
     found = compare(made, metrics(), Models())
     assert (found.verdict.winner, found.verdict.score) == (None, None)
     assert "base, the base, was not measured" in found.verdict.reason
-    assert found.disqualified["nf4"] == "no perplexity of the base was measured"
+    assert found.disqualified["nf4"] == "nf4 has no measured perplexity of the base to go by"
 
 
 def test_nothing_at_all_is_a_comparison_without_rows():
