@@ -10,6 +10,7 @@ RagError
 ├── ModelError            an embedder or generator failed or answered nonsense
 │   └── ModelUnavailable  the model server cannot be reached, or its package is not installed
 ├── ArtifactError         a model file is missing, altered, or of a kind that is not opened
+├── TrackingError         MLflow cannot be reached, is too slow or cannot write
 └── ReleaseError          a release cannot be built, opened or published
     ├── ReleaseLocked     another process is writing releases
     └── EmbedderMismatch  the index was built by another embedder than the one configured
@@ -54,6 +55,10 @@ class ModelUnavailable(ModelError):
 
 class ArtifactError(RagError):
     """A model file is missing, altered, or of a kind that is not opened."""
+
+
+class TrackingError(RagError):
+    """MLflow cannot be reached, is too slow or cannot write."""
 
 
 class ReleaseError(RagError):

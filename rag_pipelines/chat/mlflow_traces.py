@@ -6,7 +6,6 @@ straight into the store, for MLflow's own exporter swallows what goes wrong.
 """
 
 import json
-import os
 import time
 from base64 import b64encode
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from secrets import token_bytes
 from typing import Any
 
 from rag_pipelines.chat.watching import Watch
+from rag_pipelines.storage.mlflow_store import experiment_of, mlflow_client
 
 EXPERIMENT = "chat"
 _NAME = "question"
@@ -25,13 +25,6 @@ _TYPES = {
     "generate": "LLM",
     "check": "EVALUATOR",
 }
-_ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # it would tell MLflow's makers of each trace
-    "MLFLOW_CONFIGURE_LOGGING": "false",  # the service has a log of its own
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-}
-"""What MLflow reads when it is imported and asked; an operator's own values go before."""
 
 
 class MlflowTraces:
@@ -44,33 +37,14 @@ class MlflowTraces:
 
     def __call__(self, watch: Watch) -> None:
         """Write one trace. Raises what MLflow raises."""
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+        self._experiment = self._experiment or experiment_of(mlflow_client(self._uri), EXPERIMENT)
         from mlflow.tracing.client import TracingClient
 
-        self._experiment = self._experiment or _experiment_of(self._uri)
         client = TracingClient(self._uri)
         otel_id = token_bytes(16)
         info = _info(watch, f"tr-{otel_id.hex()}", self._experiment)
         client.start_trace(info)
         client.log_spans(self._experiment, _spans(watch, info.trace_id, otel_id))
-
-
-def _experiment_of(uri: str) -> str:
-    from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-
-    client = MlflowClient(uri)
-    found = client.get_experiment_by_name(EXPERIMENT)
-    if found:
-        return found.experiment_id
-    try:
-        return client.create_experiment(EXPERIMENT)
-    except MlflowException:  # another service was first
-        found = client.get_experiment_by_name(EXPERIMENT)
-        if not found:
-            raise
-        return found.experiment_id
 
 
 def _info(watch: Watch, trace_id: str, experiment: str) -> Any:

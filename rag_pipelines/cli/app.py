@@ -11,6 +11,7 @@ from rag_pipelines.cli import (
     ingest,
     keys,
     lineage,
+    models,
     releases,
     services,
     tables,
@@ -40,3 +41,4 @@ app.command()(elements.elements)
 app.command()(tables.tables)
 app.add_typer(keys.app, name="keys")
 app.add_typer(feedback.app, name="feedback")
+app.add_typer(models.app, name="models")

@@ -1,0 +1,99 @@
+"""Variants of one base side by side, and which of them wins under the weights of `models.yaml`.
+
+Knows what was made, measured and asked for. Does not measure, store or draw anything; how a
+score is made is in `models.scoring`.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag_pipelines.models.config import BASE, Models, Weights
+from rag_pipelines.models.figures import SIZE, Figure, Figures
+from rag_pipelines.models.scoring import Row, ranked, scored
+from rag_pipelines.models.verdict import Verdict, verdict_of
+from rag_pipelines.records import Metric, ModelArtifact
+
+NOT_MADE = "it was not made"
+NOT_MEASURED = "it was not measured since it was made"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Variants of `base`, best first and those that are not ranked after them.
+
+    `missing` are the variants that `models.yaml` asks for and that have no row, with why.
+    """
+
+    base: str
+    weights: Weights
+    rows: tuple[Row, ...]
+    missing: Mapping[str, str]
+    verdict: Verdict
+
+    @property
+    def disqualified(self) -> dict[str, str]:
+        """The variants that have a row and no rank, with why."""
+        return {row.variant: row.disqualified for row in self.rows if row.disqualified}
+
+
+def compare(
+    artifacts: Sequence[ModelArtifact],
+    metrics: Sequence[Metric],
+    models: Models,
+    failed: Mapping[str, str] | None = None,
+    base: str | None = None,
+) -> Comparison:
+    """Compare the variants that `models` wants of one base, by default the one named `base`.
+
+    `failed` says why a variant could not be made or measured. A figure counts for the artifact
+    that it was measured on alone; one that is not finite counts as not measured.
+    """
+    base = base or (BASE if BASE in models.bases else next(iter(models.bases)))
+    wanted = [base, *(name for name in models.variants if models.base_of(name) == base)]
+    made = {artifact.variant: artifact for artifact in artifacts if artifact.variant in wanted}
+    measured = {name: _figures(artifact, metrics) for name, artifact in made.items()}
+    missing = _missing(wanted, measured, failed or {})
+    rows = ranked(
+        _row(artifact, measured[name], measured.get(base, {}), models)
+        for name, artifact in made.items()
+        if name not in missing
+    )
+    verdict = verdict_of(rows, models.weights, base)
+    return Comparison(
+        base=base, weights=models.weights, rows=rows, missing=missing, verdict=verdict
+    )
+
+
+def _figures(artifact: ModelArtifact, metrics: Iterable[Metric]) -> dict[str, Figure]:
+    """What was measured of an artifact, and its size, which is known without measuring."""
+    found = {
+        metric.name: Figure(metric.value, metric.spread if math.isfinite(metric.spread) else 0.0)
+        for metric in metrics
+        if (metric.variant, metric.digest) == (artifact.variant, artifact.digest)
+        and math.isfinite(metric.value)
+    }
+    return found and {SIZE: Figure(float(artifact.size)), **found}
+
+
+def _missing(
+    wanted: Iterable[str], measured: Mapping[str, Figures], failed: Mapping[str, str]
+) -> dict[str, str]:
+    """Why a variant has no row: what went wrong when it was made, or what it lacks."""
+    return {
+        name: failed.get(name) or (NOT_MEASURED if name in measured else NOT_MADE)
+        for name in wanted
+        if name in failed or not measured.get(name)
+    }
+
+
+def _row(artifact: ModelArtifact, figures: Figures, base: Figures, models: Models) -> Row:
+    row = Row(
+        variant=artifact.variant,
+        digest=artifact.digest,
+        parent=artifact.parent,
+        method=artifact.method,
+        figures=figures,
+    )
+    wanted = models.variants.get(artifact.variant)
+    return scored(row, base, models.weights, wanted.perplexity_loss if wanted else None)
