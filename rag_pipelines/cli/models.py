@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag_pipelines.cli.output import Json, console, print_json
-from rag_pipelines.errors import ArtifactError
+from rag_pipelines.cli.output import Json, console, print_json, progress_bars
+from rag_pipelines.errors import ArtifactError, UserError
+from rag_pipelines.lib.project import Project
 from rag_pipelines.models.config import BASE, Models, load_models
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
@@ -33,6 +34,28 @@ def list_models(as_json: Json = False) -> None:
         cells = (row["name"], row["method"], row["of"] or "", row["state"], size)
         table.add_row(*cells, (row["digest"] or "")[:12])
     console.print(table, soft_wrap=False, highlight=False)
+
+
+@app.command()
+def make(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Variants of models.yaml; default all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make variants, measure each in a process of its own, and say which to serve."""
+    project = Project(settings())
+    there = project.models.variants
+    for name in names or []:
+        if name not in there:
+            raise UserError(f"models.yaml has no variant {name!r}; it has: {', '.join(there)}.")
+    from rag_pipelines.cli.models_made import make_and_compare  # dagster takes a second to import
+
+    with progress_bars() as tell:
+        problems = make_and_compare(project, names or list(there), tell)
+    if problems:
+        raise typer.Exit(1)
+    compare(None, as_json)
 
 
 @app.command()

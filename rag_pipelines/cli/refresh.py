@@ -30,7 +30,7 @@ def refresh_and_release(
 
     Raises `RagError` where Dagster's own tables cannot be written, as on a full disk.
     """
-    with _kept_by_dagster(project), instance_of(project.settings) as instance:
+    with kept_by_dagster(project), instance_of(project.settings) as instance:
         sync_sources(instance, project.sources)
         figures, problems = _refresh_all(instance, project, names, accept_shrink, tell)
         project.progress = tell
@@ -39,7 +39,8 @@ def refresh_and_release(
 
 
 @contextmanager
-def _kept_by_dagster(project: Project) -> Iterator[None]:
+def kept_by_dagster(project: Project) -> Iterator[None]:
+    """Raise `RagError` where Dagster's own tables cannot be written."""
     try:
         yield
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Jobs: refresh one source, build what the sources add up to, serve it; gather feedback."""
+"""Jobs: refresh a source, build what sources add up to, serve it; gather feedback; make models."""
 
 import dagster as dg
 
@@ -29,7 +29,34 @@ gather_feedback = dg.define_asset_job(
     description="Bring in what people said of answers, without personal data, checks included.",
 )
 
+make_base_models = dg.define_asset_job(
+    "make_base_models",
+    selection=dg.AssetSelection.assets("base_model"),
+    executor_def=dg.in_process_executor,
+    description="Resolve the base models of models.yaml.",
+)
+make_quantized_model = dg.define_asset_job(
+    "make_quantized_model",
+    selection=dg.AssetSelection.assets("quantized_model"),
+    executor_def=dg.in_process_executor,
+    description="Make one variant in 4 or 8 bits and measure how good it is, checks included.",
+)
+make_onnx_model = dg.define_asset_job(
+    "make_onnx_model",
+    selection=dg.AssetSelection.assets("onnx_model"),
+    executor_def=dg.in_process_executor,
+    description="Make one variant as an ONNX graph and measure how good it is, checks included.",
+)
+compare_models = dg.define_asset_job(
+    "compare_models",
+    selection=dg.AssetSelection.assets("model_comparison"),
+    executor_def=dg.in_process_executor,
+    description="Measure every variant in one run, and say in MLflow which to serve.",
+)
+
 
 @dg.definitions
 def jobs() -> dg.Definitions:
-    return dg.Definitions(jobs=[refresh_source, build_release, serve_release, gather_feedback])
+    of_corpus = [refresh_source, build_release, serve_release, gather_feedback]
+    of_models = [make_base_models, make_quantized_model, make_onnx_model, compare_models]
+    return dg.Definitions(jobs=[*of_corpus, *of_models])

@@ -13,8 +13,8 @@ import pytest
 
 from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines.chat.rated import texts_of
-from rag_pipelines.defs.models.assets import chat_feedback
-from rag_pipelines.defs.models.checks import answers_unique, nothing_personal_left
+from rag_pipelines.defs.models.feedback import chat_feedback
+from rag_pipelines.defs.models.feedback_checks import answers_unique, nothing_personal_left
 from rag_pipelines.defs.models.schedules import gather_feedback_daily
 from rag_pipelines.lib.feedback import scrubbed_before
 from rag_pipelines.lib.io_manager import VersionedTables, data_version, read

@@ -1,59 +1,124 @@
-"""Assets of the model factory: what models learn from."""
+"""Assets of the model factory: bases, their variants, and how they compare.
 
-from collections import Counter
+The work is done in rag_pipelines.models, by worker processes.
+"""
+
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from rag_pipelines.chat.rated import rated_answers, texts_of
-from rag_pipelines.chat.scrubbing import PLACEHOLDER, scrubber
 from rag_pipelines.defs.corpus.assets import versioned
-from rag_pipelines.lib.feedback import SCRUBBER, scrubbed_before
-from rag_pipelines.lib.metadata import columns, counts, sample
-from rag_pipelines.lib.progress import both, logged
+from rag_pipelines.lib.metadata import columns, pictures, sample
+from rag_pipelines.lib.model_comparison import compared_variants
+from rag_pipelines.lib.model_worker import ModelWorker
+from rag_pipelines.lib.partitions import ONNX, QUANTIZED
 from rag_pipelines.lib.project import Project
-from rag_pipelines.records import RatedAnswer
+from rag_pipelines.models.cards import as_markdown
+from rag_pipelines.models.pareto import pareto_png
+from rag_pipelines.records import Metric, ModelArtifact
+
+_COMMON: dict[str, Any] = {
+    "group_name": "models",
+    "owners": ["team:models"],
+    "code_version": "1",
+    "pool": "accelerator",
+}
+BASE_PERPLEXITY = "base_perplexity"
+_ROWS = {"dagster/column_schema": columns(ModelArtifact)}
+
+
+@dg.asset(**_COMMON, kinds={"huggingface", "python"}, metadata=_ROWS)
+def base_model(
+    context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.MaterializeResult[list[ModelArtifact]]:
+    """Base models of models.yaml as safetensors, from a hub, a folder or a GGUF file."""
+    worker = ModelWorker(context, project)
+    made = [worker.make(name) for name in worker.models.bases]
+    models = [model for model, _ in made]
+    return versioned(models, _of_models(models) | {"reused": sum(before for _, before in made)})
 
 
 @dg.asset(
-    group_name="models",
-    owners=["team:models"],
-    kinds={"python", "spacy"},
-    code_version="1",
-    retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
-    metadata={"dagster/column_schema": columns(RatedAnswer)},
+    **_COMMON,
+    partitions_def=QUANTIZED,
+    deps=[base_model],
+    kinds={"huggingface", "python"},
+    metadata=_ROWS,
 )
-def chat_feedback(
+def quantized_model(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.MaterializeResult[list[RatedAnswer]]:
-    """What people said of answers: each answer once, its last rating, without personal data."""
-    feedback, scrub = project.feedback(), scrubber()
-    known = scrubbed_before(context.instance, project.tables, scrub.name)
-    progress = both(project.progress, logged(context.log.info))
-    rows = rated_answers(feedback, scrub.scrubbed, known, progress)
-    reused = sum((row.answer_id, row.created_at) in known for row in rows)
-    described = _of_feedback(rows, len(feedback)) | {"reused": reused, SCRUBBER: scrub.name}
-    return versioned(rows, described)
+) -> dg.MaterializeResult[list[ModelArtifact]]:
+    """A variant with its weights in 4 or 8 bits, by bitsandbytes."""
+    return _variant(context, project)
 
 
-def _of_feedback(rows: list[RatedAnswer], opinions: int) -> dict[str, Any]:
-    said = [text for row in rows for text in texts_of(row)]
-    scrubbed = [row for row in rows if any(map(PLACEHOLDER.search, texts_of(row)))]
-    ratings = Counter(row.rating for row in rows)
+@dg.asset(
+    **_COMMON,
+    partitions_def=ONNX,
+    deps=[base_model],
+    kinds={"onnx", "python"},
+    metadata=_ROWS,
+)
+def onnx_model(
+    context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.MaterializeResult[list[ModelArtifact]]:
+    """A variant as an ONNX graph, in fp32 or with its weights in 8 or 4 bits."""
+    return _variant(context, project)
+
+
+@dg.asset(
+    **_COMMON,
+    deps=[base_model, quantized_model, onnx_model],
+    kinds={"mlflow", "python"},
+    metadata={"dagster/column_schema": columns(Metric)},
+)
+def model_comparison(
+    context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.MaterializeResult[list[Metric]]:
+    """Every variant measured the same way, and which of them to serve, in MLflow as well."""
+    found = compared_variants(context, project)
+    verdict = found.comparison.verdict
+    described = {
+        "dagster/row_count": len(found.metrics),
+        "verdict": verdict.winner or "none",
+        "reason": verdict.reason,
+        "table": dg.MetadataValue.md(as_markdown(found.comparison)),
+        "quality_against_speed_and_size": pictures([("", pareto_png(found.comparison))]),
+        "missing": len(found.comparison.missing),
+        "mlflow_run": found.run_id,
+        "mlflow": dg.MetadataValue.url(found.url),
+    }
+    return versioned(found.metrics, described)
+
+
+def _variant(
+    context: dg.AssetExecutionContext, project: Project
+) -> dg.MaterializeResult[list[ModelArtifact]]:
+    worker = ModelWorker(context, project)
+    model, before = worker.make(context.partition_key)
+    described = _of_models([model]) | {"reused": int(before)} | _quality(worker, model)
+    return versioned([model], described)
+
+
+def _quality(worker: ModelWorker, model: ModelArtifact) -> dict[str, float]:
+    """Figures of a model that writes text, and what its base has."""
+    if model.task != "causal":
+        return {}
+    base, _ = worker.make(worker.models.base_of(model.variant))
+    of_base = {metric.name: metric.value for metric in worker.quality(base)}
+    of_model = {metric.name: metric.value for metric in worker.quality(model)}
+    return of_model | {BASE_PERPLEXITY: of_base["perplexity"]}
+
+
+def _of_models(models: Sequence[ModelArtifact]) -> dict[str, Any]:
+    shown = [
+        {"name": m.variant, "method": m.method, "MB": round(m.size / 1e6), "digest": m.digest[:12]}
+        | {"origin": m.origin, "licence": m.licence, "note": m.note}
+        for m in models
+    ]
     return {
-        "dagster/row_count": len(rows),
-        "up": ratings["up"],
-        "down": ratings["down"],
-        "corrected": sum(bool(row.correction) for row in rows),
-        "opinions": opinions,
-        "repeated": opinions - len(rows),
-        "scrubbed": len(scrubbed),
-        "scrubbed_by_type": counts(Counter(what for t in said for what in PLACEHOLDER.findall(t))),
-        "sample": sample(
-            [
-                {"rating": r.rating, "question": r.question, "answer": r.answer}
-                | {"correction": r.correction, "comment": r.comment}
-                for r in scrubbed
-            ]
-        ),
+        "dagster/row_count": len(models),
+        "bytes": sum(model.size for model in models),
+        "models": sample(shown),
     }

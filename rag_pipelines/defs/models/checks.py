@@ -1,26 +1,54 @@
-"""What must hold of feedback before a model learns from it."""
-
-from collections import Counter
+"""What must hold of a variant before it is compared with others."""
 
 import dagster as dg
 
-from rag_pipelines.chat.rated import scrubbed
-from rag_pipelines.chat.scrubbing import scrubber
-from rag_pipelines.records import RatedAnswer
+from rag_pipelines.defs.models.assets import BASE_PERPLEXITY
+from rag_pipelines.lib.partitions import ONNX, QUANTIZED
+from rag_pipelines.lib.project import Project
+from rag_pipelines.lib.versions import told
+from rag_pipelines.records import ModelArtifact
+from rag_pipelines.storage.artifacts import Artifacts
+
+_LIMIT = "perplexity_within_limit"
 
 
-@dg.asset_check(asset="chat_feedback", blocking=True)
-def answers_unique(chat_feedback: list[RatedAnswer]) -> dg.AssetCheckResult:
-    """An answer that is rated twice would count twice, and might be good and bad at once."""
-    repeated = [i for i, n in Counter(row.answer_id for row in chat_feedback).items() if n > 1]
-    return dg.AssetCheckResult(passed=not repeated, metadata={"repeated": len(repeated)})
+@dg.asset_check(asset="base_model", blocking=True)
+def files_are_whole(
+    base_model: list[ModelArtifact], project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """A file that was altered since it was made would be served under the old digest."""
+    store = Artifacts(project.settings.artifacts)
+    sizes = [store.open(model.digest, verify=True).size for model in base_model]
+    return dg.AssetCheckResult(passed=all(sizes), metadata={"bytes": sum(sizes)})
 
 
-@dg.asset_check(asset="chat_feedback", blocking=True)
-def nothing_personal_left(chat_feedback: list[RatedAnswer]) -> dg.AssetCheckResult:
-    """What a model learned it may tell anybody."""
-    scrub = scrubber().scrubbed
-    left = [row.answer_id for row in chat_feedback if scrubbed(row, scrub) != row]
+@dg.asset_check(asset="quantized_model", name=_LIMIT, blocking=True, partitions_def=QUANTIZED)
+def quantized_perplexity_within_limit(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """A variant that lost more than `models.yaml` allows would answer worse, if faster."""
+    return _within_limit(context, project, "quantized_model")
+
+
+@dg.asset_check(asset="onnx_model", name=_LIMIT, blocking=True, partitions_def=ONNX)
+def onnx_perplexity_within_limit(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """As of a quantized model: what is faster may not be so much worse."""
+    return _within_limit(context, project, "onnx_model")
+
+
+def _within_limit(
+    context: dg.AssetCheckExecutionContext, project: Project, asset: str
+) -> dg.AssetCheckResult:
+    name = context.partition_key
+    said = told(context.instance, asset, name, context.run.run_id)
+    allowed = project.models.variants[name].perplexity_loss
+    if BASE_PERPLEXITY not in said:
+        return dg.AssetCheckResult(passed=True, metadata={"perplexity": "it writes no text"})
+    lost = said["perplexity"] / said[BASE_PERPLEXITY] - 1
     return dg.AssetCheckResult(
-        passed=not left, metadata={"rows": len(left), "answers": ", ".join(left[:10]) or "none"}
+        passed=lost <= allowed,
+        description=f"{name} loses {lost:.1%} of its base's perplexity, {allowed:.0%} allowed",
+        metadata={"lost": lost, "allowed": allowed},
     )
