@@ -211,7 +211,7 @@ class LiveRelease:
         if self._generator and self._generator[0] == model:
             return self._generator[1]
         try:
-            generator = self._load(model.name or None)
+            generator = self._load(model)
         except RagError as error:
             troubles.append(f"the model {model.name or '(default)'} failed to load: {error}")
             return None

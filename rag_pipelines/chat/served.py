@@ -17,8 +17,8 @@ from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
 
-LoadGenerator = Callable[[str | None], protocols.Generator]
-"""Loads a generator by name; None means the default of this machine."""
+LoadGenerator = Callable[[ModelRef], protocols.Generator]
+"""Loads a generator; an empty name means the default of this machine."""
 
 
 class Served:
@@ -87,7 +87,7 @@ def current_version(
     pointer = releases.current()
     if pointer is None:
         raise ReleaseError("Nothing is published yet; run `rag ingest` first.")
-    generator = load_generator(pointer.model.name or None)
+    generator = load_generator(pointer.model)
     served = open_served(
         releases, pointer.release, pointer.generation, pointer.model, embedder, generator
     )

@@ -25,6 +25,7 @@ from rag_pipelines.chat.traces import Traces
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
+from rag_pipelines.records import ModelRef
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import Settings
 from rag_pipelines.storage.blobs import Blobs
@@ -54,8 +55,9 @@ def serve(
     keys = Keys(settings.keys)
     listening = listen(settings.host, settings.port, keyed=bool(keys.all()))
 
-    def load(name: str | None) -> Generator:
-        return load_generator(name or settings.generator, settings.home, servers)
+    def load(model: ModelRef) -> Generator:
+        named = model.name or settings.generator
+        return load_generator(named, settings.home, servers, model.digest)
 
     embedder = load_embedder(settings.embedder, settings.home, servers)
     releases = Releases(settings.releases, settings.keep_releases)

@@ -22,7 +22,7 @@ from rag_pipelines.errors import UserError
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.lib.project import Project
-from rag_pipelines.records import Citation, Hit
+from rag_pipelines.records import Citation, Hit, ModelRef
 from rag_pipelines.retrieval.rows import Filters
 from rag_pipelines.settings import settings
 
@@ -64,9 +64,10 @@ def _served() -> Iterator[Version]:
     if project.releases.current() is None:
         raise UserError("Nothing is published yet; run rag ingest --all.")
 
-    def load(name: str | None) -> Generator:
-        named = project.settings.generator or name
-        return load_generator(named, project.settings.home, project.servers)
+    def load(served: ModelRef) -> Generator:
+        named = project.settings.generator
+        model = project.model() if named else served
+        return load_generator(model.name, project.settings.home, project.servers, model.digest)
 
     with current_version(project.releases, project.embedder, load) as version:
         yield version

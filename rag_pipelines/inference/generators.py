@@ -1,6 +1,6 @@
-"""Generators by name: `extractive:`, `llamacpp:`, `ollama:`, `openai:`, or the best that is there.
+"""Generators by name: `extractive:`, `llamacpp:`, `transformers:`, `onnx:`, `ollama:`, `openai:`.
 
-Knows which module answers for which provider, and what is taken where nothing is named. Does not
+Knows which module answers for which provider, and what is taken where none is named. Does not
 know how any of them writes.
 """
 
@@ -18,7 +18,7 @@ from rag_pipelines.inference.llamacpp import (
     runtime_installed,
     shipped_model,
 )
-from rag_pipelines.inference.names import ModelName, parse_generator_name
+from rag_pipelines.inference.names import LOCAL_PROVIDERS, ModelName, parse_generator_name
 from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 
@@ -35,14 +35,19 @@ class Availability:
 
 
 def load_generator(
-    name: str | None, home: Path, servers: ModelServers = NO_SERVERS
+    name: str | None, home: Path, servers: ModelServers = NO_SERVERS, digest: str = ""
 ) -> GuardedGenerator:
     """The generator of that name, or `default_generator` where it is None or empty.
 
     Raises `ConfigError` for a name that means nothing and `ModelUnavailable` where the model, its
-    package or its server is missing. `home` is where factory models will be found.
+    package or its server is missing. `home` is where models of the factory are found, and `digest`
+    says which one where the variant was made more than once.
     """
     parsed = parse_generator_name(name or default_generator(servers))
+    if parsed.provider in LOCAL_PROVIDERS:
+        from rag_pipelines.inference.local_generator import LocalGenerator
+
+        return GuardedGenerator(LocalGenerator(parsed, home, digest), servers)
     return GuardedGenerator(_loaded(parsed, servers), servers)
 
 

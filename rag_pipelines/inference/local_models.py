@@ -8,7 +8,7 @@ from hashlib import file_digest, sha256
 from pathlib import Path
 
 from rag_pipelines.errors import ArtifactError, ModelUnavailable
-from rag_pipelines.inference.names import ModelName
+from rag_pipelines.inference.names import LOCAL_PROVIDERS, ModelName
 from rag_pipelines.storage.artifacts import Artifacts, refuse_pickles
 
 FOLDER = "artifacts"
@@ -58,3 +58,11 @@ def _digest(folder: Path) -> str:
             digest.update(f"{path.relative_to(folder)}\0".encode())
             digest.update(file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def variant_digest(name: str, home: Path) -> str:
+    """The digest that a generator's name means now, where it is a variant's; otherwise empty."""
+    provider, _, model = name.partition(":")
+    if provider not in LOCAL_PROVIDERS or "/" in model:
+        return ""
+    return Artifacts(home / FOLDER).named(model) or ""

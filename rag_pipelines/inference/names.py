@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 from rag_pipelines.errors import ConfigError
 
 EMBEDDER_PROVIDERS = ("onnx", "huggingface", "ollama", "openai")
-GENERATOR_PROVIDERS = ("extractive", "llamacpp", "ollama", "openai")
+LOCAL_PROVIDERS = ("transformers", "onnx")
+"""Generators that are folders on this machine, or variants of the factory."""
+GENERATOR_PROVIDERS = ("extractive", "llamacpp", *LOCAL_PROVIDERS, "ollama", "openai")
 CAPTIONER_PROVIDERS = ("ollama", "openai")
 
 _WITHOUT_MODEL = frozenset({"extractive"})

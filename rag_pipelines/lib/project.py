@@ -15,6 +15,7 @@ from rag_pipelines.chat.history.stores import all_feedback, open_history
 from rag_pipelines.documents.cloud import LlamaCloud
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
+from rag_pipelines.inference.local_models import variant_digest
 from rag_pipelines.inference.protocols import Captioner, Embedder
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.models.config import Models, load_models
@@ -126,7 +127,8 @@ class Project:
 
     def model(self) -> ModelRef:
         """The generator that answers are to be written by; without a name, the machine's best."""
-        return ModelRef(self.settings.generator or "")
+        name = self.settings.generator or ""
+        return ModelRef(name, variant_digest(name, self.settings.home))
 
     def verify_head(self) -> Verdict:
         """Try the newest built release, in a process of its own, and remember the verdict.

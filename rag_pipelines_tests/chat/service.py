@@ -115,7 +115,7 @@ def main() -> None:
     live = LiveRelease(
         releases_in(given.home),
         TopicEmbedder(),
-        lambda name: load_generator(name or FAKE.name, given.home),
+        lambda model: load_generator(model.name or FAKE.name, given.home),
     )
     parts = parts_over(
         live,
