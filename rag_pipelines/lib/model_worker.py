@@ -4,9 +4,9 @@ Nothing is started for what was made before. What a worker does stands in `model
 """
 
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import dagster as dg
 
@@ -19,6 +19,8 @@ from rag_pipelines.models.measuring import Measuring
 from rag_pipelines.records import Metric, ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts, NotMade
 
+_PREVIEW = "Function `PipesMessageReader"
+"""Dagster warns of a function of its own that its own client calls."""
 _WORKER = "rag_pipelines.models.worker"
 
 
@@ -38,11 +40,11 @@ class ModelWorker:
 
     def make(self, name: str) -> tuple[ModelArtifact, bool]:
         """A base or a variant, and whether it was made before."""
-        offline = self._project.settings.hf_hub_offline
         try:
-            return Factory(self.models, self._found, offline).make(name), True
+            return self._factory.make(name), True
         except NotMade:
-            return ModelArtifact(**self._run("make", name)[0]), False
+            self._run("make", name)
+            return self._factory.make(name), False
         except ArtifactError as error:
             raise dg.Failure(str(error)) from error
 
@@ -51,7 +53,8 @@ class ModelWorker:
         try:
             return self._measuring.quality(model)
         except NotMade:
-            return _metrics(self._run("quality", model.variant, *self._set))
+            self._run("quality", model.variant, *self._set)
+            return self._measuring.quality(model)
 
     def timing(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> list[Metric]:
         """How fast and how large it is, among the models that it is compared with."""
@@ -59,7 +62,12 @@ class ModelWorker:
             return self._measuring.timing(model, among)
         except NotMade:
             names = [other.variant for other in among]
-            return _metrics(self._run("timing", model.variant, *self._set, "--among", *names))
+            self._run("timing", model.variant, *self._set, "--among", *names)
+            return self._measuring.timing(model, among)
+
+    @property
+    def _factory(self) -> Factory:
+        return Factory(self.models, self._found, self._project.settings.hf_hub_offline)
 
     @property
     def _measuring(self) -> Measuring:
@@ -69,23 +77,19 @@ class ModelWorker:
     def _set(self) -> list[str]:
         return ["--evaluation", self.evaluation]
 
-    def _run(self, *arguments: str) -> list[dict[str, Any]]:
+    def _run(self, *arguments: str) -> None:
+        """Have a worker do it. What it made lies in the store."""
         client = dg.PipesSubprocessClient(forward_stdio=False)
         command = [sys.executable, "-m", _WORKER, *arguments]
         try:
-            done = client.run(command=command, context=self._context)
-        except dg.DagsterExecutionInterruptedError:
-            raise
-        except Exception as error:  # dagster-pipes' own error is no public class
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", _PREVIEW, dg.PreviewWarning)
+                done = client.run(command=command, context=self._context)
+        except Exception as error:  # what it raises here is no public class of Dagster
             raise dg.Failure(
-                f"the worker for {arguments[1]} was killed: {error}; where memory ran out, set "
-                "memory_bytes in models.yaml or take a smaller base"
+                f"the worker for {arguments[1]} was killed ({error}); where memory ran out, set "
+                "memory_bytes in models.yaml, or take a smaller base"
             ) from error
-        told = {key: value for said in done.get_custom_messages() for key, value in said.items()}
-        if "rows" not in told:
-            raise dg.Failure(str(told.get("failed", f"the worker for {arguments[1]} said nothing")))
-        return list(told["rows"])
-
-
-def _metrics(rows: list[dict[str, Any]]) -> list[Metric]:
-    return [Metric(**row) for row in rows]
+        for said in done.get_custom_messages():
+            if "failed" in said:
+                raise dg.Failure(str(said["failed"]))

@@ -5,6 +5,7 @@ exporter; does not know quantization.
 """
 
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,8 @@ def _written(exportable: Exportable, path: Path) -> None:
     import torch
 
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's exporter calls what torch calls outdated
             program: Any = torch.onnx.export(
                 exportable.module.eval(),
                 exportable.inputs,
@@ -85,7 +87,7 @@ def _written(exportable: Exportable, path: Path) -> None:
     except OSError:
         raise  # the disk's fault, not the model's
     except Exception as error:  # the exporter raises whatever the traced code did
-        first = str(error).strip().splitlines() or [type(error).__name__]
+        first = str(error.__cause__ or error).strip().splitlines() or [type(error).__name__]
         raise ArtifactError(
             f"{type(exportable.module).__name__} cannot be exported: {first[0][:300]}"
         ) from error

@@ -1,7 +1,8 @@
 """The process in which models are made and measured: `python -m rag_pipelines.models.worker`.
 
-Runs below Dagster Pipes, to which it tells its progress and its result, or by hand, and then
-prints both. Ends with whoever started it, and leaves nothing half-made. Does not know assets.
+Runs below Dagster Pipes, to which it tells its progress and what went wrong, or by hand, and then
+prints what it did. What it made lies in the artifact store, whole or not at all. Does not know
+assets.
 """
 
 import argparse
@@ -111,9 +112,8 @@ class _Telling:
             print(said, file=sys.stderr)
 
     def result(self, rows: list[dict[str, Any]]) -> None:
-        if self._pipes:
-            self._pipes.report_custom_message({"rows": rows})
-        else:
+        """Dagster's step finds it in the store."""
+        if not self._pipes:
             print(json.dumps(rows))
 
     def failed(self, why: str) -> int:

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from rag_pipelines.errors import ConfigError
+from rag_pipelines.models.config import METHODS, Models, load_models
+
+
+def read(tmp_path: Path, text: str) -> Models:
+    path = tmp_path / "models.yaml"
+    path.write_text(text)
+    return load_models(path)
+
+
+def test_without_a_file_the_shipped_model_has_every_method(tmp_path):
+    models = load_models(tmp_path / "models.yaml")
+    assert models.bases["base"].gguf == "smollm2"
+    assert tuple(models.variants) == METHODS
+    assert models.variants["onnx-int8"].asset == "onnx_model"
+    assert models.variants["nf4"].asset == "quantized_model"
+    assert models.base_of("nf4") == models.base_of("base") == "base"
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    models = read(tmp_path, "bases: {base: {folder: weights/tiny}, other: {gguf: a.gguf}}\n")
+    assert models.bases["base"].folder == tmp_path / "weights" / "tiny"
+    assert models.bases["other"].gguf == str(tmp_path / "a.gguf")
+
+
+def test_a_variant_states_what_it_may_lose_or_takes_what_is_usual_for_its_method(tmp_path):
+    models = read(tmp_path, "variants: {a: {method: int8}, b: {method: nf4, perplexity_loss: 0}}\n")
+    assert models.variants["a"].perplexity_loss == 0.1
+    assert models.variants["b"].perplexity_loss == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bases: {base: {}}", "models.yaml:1: bases.base: .*one of hub, folder and gguf"),
+        ("bases:\n  base: {hub: org/m}", "models.yaml:2: bases.base: .*revision together with hub"),
+        ("bases: {base: {hub: org/m, revision: main}}", "bases.base.revision: found 'main'"),
+        ("bases: {base: {gguf: smollm2, trust_remote_code: true}}", "unknown name"),
+        ("variants: {nf4: {method: nf5}}", "variants.nf4.method: found 'nf5'; allowed: 'nf4'"),
+        ("variants: {nf4: {method: nf4, of: lora}}", "made of one of base, not of lora"),
+        ("variants: {base: {method: nf4}}", "another name for the variant base"),
+        ("variants: {'../x': {method: nf4}}", "lower-case letters, digits"),
+        ("weights: {quality: 0, speed: 0, size: 0}", "one weight at least"),
+        ("measure: {repeats: 1}", "measure.repeats: found 1"),
+    ],
+)
+def test_a_mistake_is_told_with_its_line(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=said):
+        read(tmp_path, text)
