@@ -5,7 +5,7 @@ version holds weights.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rag_pipelines.models import run_tags as tags
 from rag_pipelines.models.cards import written
@@ -57,11 +57,12 @@ def aliases(client: "MlflowClient") -> dict[str, Version]:
     from mlflow.exceptions import MlflowException
 
     try:
-        named: Mapping[str, str] = client.get_registered_model(tags.MODEL).aliases
+        found: Any = client.get_registered_model(tags.MODEL)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return {}
+    named: dict[str, str] = found.aliases
     return {alias: _version(client, str(number)) for alias, number in named.items()}
 
 

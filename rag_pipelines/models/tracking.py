@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Context = Mapping[str, str | int | float]
 """Conditions of the measurements: release, digest of the evaluation, machine, seed, threads, …"""
+Files = Mapping[str, str | bytes]
+"""Contents by name."""
 ALSO_TAGS = ("machine", "release")
 """Conditions that runs are searched by besides being parameters."""
 PATIENCE_SECONDS = 300.0
@@ -67,7 +69,7 @@ def record(
     Raises `TrackingError` where MLflow is down, too slow or full, and `ArtifactError` where the
     store lacks a variant.
     """
-    cards = _cards(comparison, artifacts, context, store)
+    report, cards = _report(comparison), _cards(comparison, artifacts, context, store)
     digest = _digest(comparison, artifacts, context)
     with speaking_to(uri, "Recording the comparison"):
         client = mlflow_client(uri)
@@ -75,7 +77,7 @@ def record(
         files = None if is_served(uri) else artifact_root / tags.EXPERIMENT
         experiment = experiment_of(client, tags.EXPERIMENT, files, about)
         writing = _Writing(client, experiment, comparison, digest, context, patience)
-        run = writing.finished() or writing.write(cards)
+        run = writing.finished() or writing.write(report, cards)
         register(client, comparison, run, digest)
         client.set_tag(run, tags.RECORDED_AT, _now())
     return run
@@ -97,7 +99,7 @@ class _Writing:
         found = self._runs(f"tags.{tags.KIND} = '{tags.OF_COMPARISON}'", "FINISHED")
         return found[0] if found else None
 
-    def write(self, cards: Mapping[str, Mapping[str, str]]) -> str:
+    def write(self, report: Files, cards: Mapping[str, Files]) -> str:
         """Write the runs: that of the comparison is finished last."""
         for left in self._runs(f"tags.{tags.KIND} != ''", "RUNNING"):
             self.client.set_terminated(left, "FAILED")  # of an attempt that was killed
@@ -108,10 +110,10 @@ class _Writing:
                 self._in_time(deadline)
                 self._variant(run, row, cards[row.variant])
             self._log(run, self._conditions() | self._weights(), {})
-            self._files(run, _report(self.comparison))
+            self._files(run, report)
         return run
 
-    def _variant(self, parent: str, row: Row, card: Mapping[str, str]) -> None:
+    def _variant(self, parent: str, row: Row, card: Files) -> None:
         told = {
             tags.PARENT_RUN: parent,
             tags.VARIANT: row.variant,
@@ -177,7 +179,7 @@ class _Writing:
             [Param(name, value) for name, value in params.items()],
         )
 
-    def _files(self, run: str, files: Mapping[str, str | bytes], folder: str | None = None) -> None:
+    def _files(self, run: str, files: Files, folder: str | None = None) -> None:
         with TemporaryDirectory() as room:
             for name, content in files.items():
                 data = content if isinstance(content, bytes) else content.encode()
@@ -200,7 +202,7 @@ def _metrics(row: Row) -> dict[str, float]:
     return {name: figure.value for name, figure in row.figures.items()} | spreads | ratios | score
 
 
-def _report(comparison: Comparison) -> dict[str, str | bytes]:
+def _report(comparison: Comparison) -> Files:
     return {
         "comparison.json": json.dumps(as_json(comparison), indent=2, ensure_ascii=False),
         "comparison.md": as_markdown(comparison),
@@ -210,7 +212,7 @@ def _report(comparison: Comparison) -> dict[str, str | bytes]:
 
 def _cards(
     comparison: Comparison, artifacts: Sequence[ModelArtifact], context: Context, store: Artifacts
-) -> dict[str, dict[str, str]]:
+) -> dict[str, Files]:
     """Each variant's files in MLflow, read and written before MLflow is asked for anything."""
     of = {artifact.variant: artifact for artifact in artifacts}
     return {

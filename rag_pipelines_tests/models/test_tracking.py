@@ -15,8 +15,6 @@ from rag_pipelines.models.tracked import compared
 from rag_pipelines.storage.mlflow_store import mlflow_client
 from rag_pipelines_tests.models.factory import CONTEXT, MEASURED, Factory
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's use of SQLAlchemy
-
 BY_SIZE = Models(weights=Weights(quality=0, speed=0, size=1))
 
 

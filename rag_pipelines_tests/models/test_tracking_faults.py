@@ -23,8 +23,6 @@ from rag_pipelines.storage.mlflow_store import mlflow_client, without_secrets
 from rag_pipelines_tests.models.factory import MEASURED, Factory
 from rag_pipelines_tests.small_disk import small_disk
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's use of SQLAlchemy
-
 START_SECONDS = 180.0
 
 
