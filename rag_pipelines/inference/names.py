@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from rag_pipelines.errors import ConfigError
 
 EMBEDDER_PROVIDERS = ("onnx", "huggingface", "ollama", "openai")
-GENERATOR_PROVIDERS = ("extractive", "llamacpp", "ollama", "openai")
+GENERATOR_PROVIDERS = ("extractive", "llamacpp", "ollama", "openai", "span")
 CAPTIONER_PROVIDERS = ("ollama", "openai")
+SUMMARISER_PROVIDERS = ("seq2seq",)
 
 _WITHOUT_MODEL = frozenset({"extractive"})
 _WITH_SERVER = frozenset({"ollama", "openai"})
@@ -45,6 +46,11 @@ def parse_generator_name(text: str) -> ModelName:
 def parse_captioner_name(text: str) -> ModelName:
     """Read a captioner's name; `ConfigError` where it is none."""
     return parse_model_name(text, CAPTIONER_PROVIDERS, "captioner")
+
+
+def parse_summariser_name(text: str) -> ModelName:
+    """Read a summariser's name; `ConfigError` where it is none."""
+    return parse_model_name(text, SUMMARISER_PROVIDERS, "summariser")
 
 
 def parse_model_name(text: str, providers: Collection[str], role: str) -> ModelName:
