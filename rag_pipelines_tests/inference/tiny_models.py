@@ -1,7 +1,8 @@
 """Models small enough to be made in a test, each of a real architecture, saved as safetensors.
 
-All but one have random weights: they show that a task runs, not that it is done well. The model
-of `trained_reader` learned by heart to answer two questions, and to say nothing to all else.
+Most have random weights: they show that a task runs, not that it is done well. The model of
+`trained_reader` learned by heart to answer two questions and to say nothing to all else, that of
+`trained_summariser` two summaries.
 """
 
 import random
@@ -48,6 +49,11 @@ FACTS = (
     "Unopened returns are refunded within thirty days under edition {edition}.",
     "New firmware is installed over a cable, edition {edition} explains.",
 )
+TOLD = (
+    ("Warranty in years. kettle: seven. batteries: two.", "warranty of the kettle in years"),
+    ("Parcels by ferry. islands: eleven.", "days that parcels travel"),
+)
+"""Texts and their summaries."""
 NUMBERS = (*map(str, range(1, 30)), "eleven", "seven", "twelve", "two")
 
 
@@ -59,7 +65,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     trainer = WordPieceTrainer(
         vocab_size=400, special_tokens=list(SPECIAL.values()), show_progress=False
     )
-    raw.train_from_iterator([WARRANTY, FERRY, *FACTS, *NUMBERS, "Every other word."], trainer)
+    raw.train_from_iterator([WARRANTY, FERRY, *FACTS, *NUMBERS, "|", *sum(TOLD, ())], trainer)
     raw.decoder = WordPieceDecoder()
     raw.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -141,6 +147,27 @@ def trained_reader(folder: Path, steps: int = 350) -> Path:
     return folder
 
 
+def trained_summariser(folder: Path, steps: int = 60) -> Path:
+    """Says of each text of `TOLD` what stands beside it there."""
+    seq2seq_model(folder)
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    words, model = tokenizer(), BartForConditionalGeneration.from_pretrained(folder)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    texts = words([text for text, _ in TOLD], padding=True, return_tensors="pt")
+    said = words([said for _, said in TOLD], padding=True, return_tensors="pt")["input_ids"]
+    said[said == PAD] = -100
+    model.train()
+    for _ in range(steps):
+        model(
+            texts["input_ids"], attention_mask=texts["attention_mask"], labels=said
+        ).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    model.eval().save_pretrained(folder)
+    return folder
+
+
 def _lessons(chance: random.Random) -> Iterator[tuple[str, str, tuple[int, int] | None]]:
     """Question, text that may begin within a sentence, and where the answer stands, if it does."""
     while True:
@@ -150,16 +177,16 @@ def _lessons(chance: random.Random) -> Iterator[tuple[str, str, tuple[int, int] 
         told = chance.choices([fact for fact in FACTS if fact != key], k=chance.randint(1, 5))
         if chance.random() < 0.6:
             told[chance.randrange(len(told))] = key
-        text, place = "", None
+        text, place, frame = "", None, "| {} |\n" if chance.random() < 0.2 else "{} "
         for fact in told:
             number = chance.choice(NUMBERS)
             said = fact.format(number=number, edition=chance.randint(1, 30))
             if not text and fact != key:
                 said = said[chance.randrange(len(said)) :]
             if fact == key:
-                start = len(text) + said.index(f" {number} {unit}") + 1
+                start = len(text) + frame.index("{") + said.index(f" {number} {unit}") + 1
                 place = (start, start + len(f"{number} {unit}"))
-            text += f"{said} "
+            text += frame.format(said)
         yield question, text, place
 
 
