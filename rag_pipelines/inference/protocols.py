@@ -128,6 +128,22 @@ class Generator(Protocol):
         ...
 
 
+class Summariser(Protocol):
+    """Says in a few words what a text holds. Raises `ModelUnavailable` or `ModelError`."""
+
+    name: str
+    """As configured, `provider:model`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The name, a space and a digest: where equal, the same text has the same summary."""
+        ...
+
+    def summarise(self, text: str) -> str:
+        """A summary in one line, never empty; of a text that is too long, of its beginning."""
+        ...
+
+
 class Captioner(Protocol):
     """Says what a picture shows. Raises `ModelUnavailable` or `ModelError`."""
 

@@ -50,8 +50,16 @@ FACTS = (
     "New firmware is installed over a cable, edition {edition} explains.",
 )
 TOLD = (
-    ("Warranty in years. kettle: seven. batteries: two.", "warranty of the kettle in years"),
-    ("Parcels by ferry. islands: eleven.", "days that parcels travel"),
+    (
+        "Warranty. 2 rows and 2 columns. Columns: Item, Years. Rows: kettle, batteries. "
+        "Item: kettle, Years: seven. Item: batteries, Years: two.",
+        "years that a kettle and batteries last",
+    ),
+    (
+        "Parcels. 1 row and 2 columns. Columns: To, Days. Rows: islands. "
+        "To: islands, Days: eleven.",
+        "days that parcels travel to islands",
+    ),
 )
 """Texts and their summaries."""
 NUMBERS = (*map(str, range(1, 30)), "eleven", "seven", "twelve", "two")
