@@ -8,6 +8,7 @@ Most have random weights: they show that a task runs, not that it is done well. 
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from string import ascii_lowercase, digits, punctuation
 from typing import Any
 
 import torch
@@ -17,7 +18,6 @@ from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
-from tokenizers.trainers import WordPieceTrainer
 from transformers import (
     BartConfig,
     BartForConditionalGeneration,
@@ -25,10 +25,15 @@ from transformers import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertModel,
+    DistilBertConfig,
+    DistilBertForQuestionAnswering,
     LlamaConfig,
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForQuestionAnswering,
 )
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 SPECIAL = {
     "pad_token": "[PAD]",
@@ -38,7 +43,8 @@ SPECIAL = {
     "mask_token": "[MASK]",
 }
 PAD, CLS, SEP = 0, 2, 3
-CONTEXT = 96
+CONTEXT, WINDOW = 96, 64
+"""Tokens that a model reads at once, and that the trained reader does."""
 
 WARRANTY = "How many years the warranty of the kettle lasts?"
 FERRY = "How long do parcels to islands travel?"
@@ -66,14 +72,19 @@ NUMBERS = (*map(str, range(1, 30)), "eleven", "seven", "twelve", "two")
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """BERT's kind of tokenizer, trained on what the facts say."""
-    raw = Tokenizer(WordPiece(unk_token="[UNK]"))
+    """BERT's kind of tokenizer: the words of the texts above, and letters for all others.
+
+    Its vocabulary is listed rather than trained: training breaks ties as it happens, and what is
+    learned with it would be another thing each time.
+    """
+    told = " ".join([WARRANTY, FERRY, *FACTS, *NUMBERS, *(part for pair in TOLD for part in pair)])
+    words = sorted({word for word, _ in BertPreTokenizer().pre_tokenize_str(told.lower())})
+    letters = [*digits, *ascii_lowercase, *(f"##{one}" for one in digits + ascii_lowercase)]
+    listed = dict.fromkeys([*SPECIAL.values(), *words, *letters, *punctuation])
+    vocabulary = {word: number for number, word in enumerate(listed)}
+    raw = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
     raw.normalizer = BertNormalizer(lowercase=True)
     raw.pre_tokenizer = BertPreTokenizer()
-    trainer = WordPieceTrainer(
-        vocab_size=400, special_tokens=list(SPECIAL.values()), show_progress=False
-    )
-    raw.train_from_iterator([WARRANTY, FERRY, *FACTS, *NUMBERS, "|", *sum(TOLD, ())], trainer)
     raw.decoder = WordPieceDecoder()
     raw.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -99,12 +110,12 @@ def causal_model(folder: Path) -> Path:
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=3 * CONTEXT,
         bos_token_id=CLS,
         eos_token_id=SEP,
         pad_token_id=PAD,
     )
-    return _saved(folder, LlamaForCausalLM, config)
+    return _saved(folder, LlamaForCausalLM, config, longest=None)
 
 
 def seq2seq_model(folder: Path) -> Path:
@@ -135,11 +146,34 @@ def reader(folder: Path) -> Path:
     return _saved(folder, BertForQuestionAnswering, _bert())
 
 
-def trained_reader(folder: Path, steps: int = 350) -> Path:
+def roberta_reader(folder: Path) -> Path:
+    """Has no token types, begins its positions after the padding's, tells no longest input."""
+    config = RobertaConfig(
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=CONTEXT,
+        type_vocab_size=1,
+        pad_token_id=PAD,
+    )
+    return _saved(folder, RobertaForQuestionAnswering, config, longest=None)
+
+
+def distilbert_reader(folder: Path) -> Path:
+    """Takes no token types at all."""
+    config = DistilBertConfig(
+        dim=32, n_layers=1, n_heads=2, hidden_dim=64, max_position_embeddings=CONTEXT
+    )
+    return _saved(folder, DistilBertForQuestionAnswering, config)
+
+
+def trained_reader(folder: Path, steps: int = 450) -> Path:
     """Answers `WARRANTY` and `FERRY` where the text tells, in a few CPU seconds of training."""
     torch.manual_seed(1)
     torch.set_num_threads(1)
     words, examples = tokenizer(), _lessons(random.Random(1))
+    words.model_max_length = WINDOW
     model = BertForQuestionAnswering(_bert(vocab_size=len(words)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
@@ -182,14 +216,14 @@ def _lessons(chance: random.Random) -> Iterator[tuple[str, str, tuple[int, int] 
         question, key, unit = chance.choice(
             ((WARRANTY, FACTS[1], "years"), (FERRY, FACTS[0], "days"))
         )
-        told = chance.choices([fact for fact in FACTS if fact != key], k=chance.randint(1, 5))
+        told = chance.choices([fact for fact in FACTS if fact != key], k=chance.randint(1, 3))
         if chance.random() < 0.6:
             told[chance.randrange(len(told))] = key
         text, place, frame = "", None, "| {} |\n" if chance.random() < 0.2 else "{} "
         for fact in told:
             number = chance.choice(NUMBERS)
             said = fact.format(number=number, edition=chance.randint(1, 30))
-            if not text and fact != key:
+            if not text and fact != key and chance.random() < 0.5:
                 said = said[chance.randrange(len(said)) :]
             if fact == key:
                 start = len(text) + frame.index("{") + said.index(f" {number} {unit}") + 1
@@ -232,13 +266,15 @@ def _bert(vocab_size: int = 400, **fields: Any) -> BertConfig:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
         pad_token_id=PAD,
+        initializer_range=0.1,
         **fields,
     )
 
 
-def _saved(folder: Path, kind: Any, config: Any) -> Path:
+def _saved(folder: Path, kind: Any, config: Any, longest: int | None = CONTEXT) -> Path:
     torch.manual_seed(0)
     words = tokenizer()
+    words.model_max_length = longest or VERY_LARGE_INTEGER
     config.vocab_size = len(words)
     kind(config).eval().save_pretrained(folder)
     words.save_pretrained(folder)

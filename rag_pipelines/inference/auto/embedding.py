@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_pipelines.inference.auto.task import Task
+from rag_pipelines.errors import ModelUnavailable
+from rag_pipelines.inference.auto.task import Parts, Task
 from rag_pipelines.inference.unit_embedder import unit_vectors
 
 _BATCH = 8
@@ -25,6 +26,11 @@ class TextEmbedding(Task):
     def does_without(cls, weight: str) -> bool:
         """A pooler reads the first token alone; nothing here asks it."""
         return "pooler" in weight
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        if parts.model.config.is_encoder_decoder:
+            raise ModelUnavailable(f"{parts.name}: is an encoder with a decoder; name an encoder")
 
     @property
     def dimension(self) -> int:

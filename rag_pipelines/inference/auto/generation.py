@@ -74,11 +74,15 @@ def _written(task: CausalLM | Seq2SeqLM, encoded: Any, max_tokens: int, skipped:
     """Generate, and read what comes after the first `skipped` tokens."""
     model, tokenizer = task._parts.model, task._parts.tokenizer
     ids = model.generate(
-        **{key: encoded[key] for key in ("input_ids", "attention_mask")},
+        input_ids=encoded["input_ids"],
+        attention_mask=encoded["attention_mask"],
         max_new_tokens=max_tokens,
         do_sample=False,
         pad_token_id=tokenizer.pad_token_id,
     )[0][skipped:].tolist()
-    ends = model.generation_config.eos_token_id
-    complete = bool(ids) and ids[-1] in (ends if isinstance(ends, list) else [ends])
+    settings = model.generation_config
+    ends = settings.eos_token_id
+    ended = bool(ids) and ids[-1] in (ends if isinstance(ends, list) else [ends])
+    # Some models are made to end at the limit.
+    complete = ended and not (settings.forced_eos_token_id and len(ids) == max_tokens)
     return Written(tokenizer.decode(ids, skip_special_tokens=True).strip(), len(ids), complete)

@@ -125,7 +125,7 @@ def _require_whole(task: type[Task], missing: Collection[str], name: str) -> Non
 
 
 def _digest(files: list[Path]) -> str:
-    """SHA-256 of weights, tokenizer and config.json, by file name."""
+    """SHA-256 of weights, vocabulary and config.json, by file name."""
     digest = sha256()
     for path in sorted(files):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())

@@ -97,10 +97,7 @@ class QuestionAnswering(Task):
             "attention_mask": window.attention_mask,
             "token_type_ids": window.type_ids,
         }
-        wanted = set(self._parts.tokenizer.model_input_names)
-        inputs = {
-            key: torch.tensor([held[key]], device=self.device) for key in held.keys() & wanted
-        }
+        inputs = {key: torch.tensor([held[key]], device=self.device) for key in self._parts.inputs}
         told = self._parts.model(**inputs)
         return told.start_logits[0].float().cpu(), told.end_logits[0].float().cpu()
 

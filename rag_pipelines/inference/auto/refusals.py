@@ -16,7 +16,7 @@ _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
 _ADAPTER = "adapter_config.json"
-_TOKENIZER = "tokenizer.json"
+_VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", "*.spm")
 _WITH_CODE = (_CONFIG, "tokenizer_config.json")
 _SAFE = ".safetensors"
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
@@ -68,16 +68,18 @@ def require_kind(folder: ModelFolder, name: str, expected: Collection[str]) -> N
 
 
 def files_of(folder: ModelFolder, name: str) -> list[Path]:
-    """What decides how the model answers: weights, tokenizer, config.json.
+    """What decides how the model answers: weights, vocabulary, config.json.
 
     Raises `ModelUnavailable` where one is missing or the weights are no safetensors.
     """
-    weights = _weights(folder.path, folder.config, name)
-    files = [folder.path / part for part in (*weights, _TOKENIZER, _CONFIG)]
-    for file in files:
+    weights = [folder.path / part for part in _weights(folder.path, folder.config, name)]
+    for file in weights:
         if not file.is_file():
             raise ModelUnavailable(f"{name}: {file.name} is missing; {_CONVERT}")
-    return files
+    words = [path for pattern in _VOCABULARIES for path in folder.path.glob(pattern)]
+    if not words:  # transformers would make an empty one
+        raise ModelUnavailable(f"{name}: tokenizer.json is missing; save the tokenizer beside it")
+    return [*weights, *words, folder.path / _CONFIG]
 
 
 def _weights(folder: Path, config: dict[str, Any], name: str) -> list[str]:

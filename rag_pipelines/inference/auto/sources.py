@@ -12,7 +12,7 @@ from rag_pipelines.errors import ModelUnavailable
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(?:/[\w.-]+)?")
 _TOLD = ["*.json"]
-_LOADED = ["*.json", "*.safetensors", "*.txt", "*.model"]
+_LOADED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.spm"]
 _BELOW = ["*/*"]
 
 Check = Callable[[Path], object]

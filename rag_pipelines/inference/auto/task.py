@@ -6,12 +6,14 @@ Does not know any task.
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, ClassVar
 
-from rag_pipelines.errors import ModelError
+from rag_pipelines.errors import ModelError, ModelUnavailable
 
 _USUAL_TOKENS = 512
 _UNSET_TOKENS = 10**9
+_TYPES = "token_type_ids"
 _PADDED = ("roberta", "camembert", "mpnet")
 """Model types whose positions begin after the one of the padding."""
 
@@ -38,6 +40,18 @@ class Parts:
             limits.append(int(self.tokenizer.model_max_length))
         return min(limits, default=_USUAL_TOKENS)
 
+    @property
+    def inputs(self) -> frozenset[str]:
+        """What the model reads of a tokenizer's output.
+
+        Tokenizers of the general class offer token types to models that have none.
+        """
+        told = {"input_ids", "attention_mask"}
+        types = getattr(self.model.config, "type_vocab_size", 0)
+        if types > 1 and _TYPES in signature(self.model.forward).parameters:
+            told.add(_TYPES)
+        return frozenset(told)
+
 
 class Task:
     """A model at one task. Every task has `run`: inputs in, one result for each, in order.
@@ -58,7 +72,13 @@ class Task:
     @property
     def tokenizer_json(self) -> bytes:
         """The model's tokenizer as `tokenizer.json` has it."""
-        return self._parts.tokenizer.backend_tokenizer.to_str().encode()
+        backend = getattr(self._parts.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            raise ModelUnavailable(
+                f"{self.name}: its tokenizer is of a kind that cannot locate tokens; "
+                "name a model with a tokenizer.json"
+            )
+        return backend.to_str().encode()
 
     @classmethod
     def does_without(cls, weight: str) -> bool:
@@ -69,11 +89,11 @@ class Task:
         """Around every call of the model: no gradients, and errors that are ours."""
         return _computing(self.name)
 
-    def _encoded(self, texts: Sequence[str], **options: Any) -> Any:
-        """Tensors on the model's device. A lone surrogate reads as a question mark."""
+    def _encoded(self, texts: Sequence[str], **options: Any) -> dict[str, Any]:
+        """What the model reads, on its device. A lone surrogate reads as a question mark."""
         readable = [text.encode("utf-8", "replace").decode() for text in texts]
         encoded = self._parts.tokenizer(readable, return_tensors="pt", **options)
-        return encoded.to(self.device)
+        return {key: encoded[key].to(self.device) for key in self._parts.inputs & encoded.keys()}
 
 
 @contextmanager
@@ -83,5 +103,6 @@ def _computing(name: str) -> Iterator[None]:
     try:
         with torch.inference_mode():
             yield
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:  # what transformers raises
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # What torch and transformers raise, at inputs and at models that they do not know.
         raise ModelError(f"{name}: {type(error).__name__}: {str(error)[:300]}") from error

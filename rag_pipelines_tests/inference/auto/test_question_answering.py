@@ -1,5 +1,6 @@
 """A reader that learned two questions by heart: spans, none, long texts, whole words."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,25 @@ def test_letters_that_change_under_normalisation_keep_their_places(reader: Quest
     [span] = reader.run([(WARRANTY, context)])
     assert span is not None
     assert context[span.start : span.end] == "eleven years"
+
+
+@pytest.mark.parametrize("make", [tiny_models.roberta_reader, tiny_models.distilbert_reader])
+def test_models_without_token_types_and_with_shifted_positions_read_long_texts(
+    make: Callable[[Path], Path], tmp_path: Path
+):
+    reader = load(QuestionAnswering, make(tmp_path), "cpu", threads=1)
+    context = OTHERS * 9
+    spans = list(reader.spans(WARRANTY, context))
+    assert len(spans) > 5
+    assert all(context[span.start : span.end] == span.text for span in spans)
+
+
+def test_a_vocabulary_without_a_tokenizer_json_will_do(reader: QuestionAnswering, tmp_path: Path):
+    reader._parts.model.save_pretrained(tmp_path)
+    words = reader._parts.tokenizer.get_vocab()
+    (tmp_path / "vocab.txt").write_text("\n".join(sorted(words, key=lambda word: words[word])))
+    plain = load(QuestionAnswering, tmp_path, "cpu", threads=1)
+    assert plain.run([(WARRANTY, TOLD[1])]) == reader.run([(WARRANTY, TOLD[1])])
 
 
 def test_an_answer_is_no_longer_than_it_may_be(reader: QuestionAnswering):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import BartModel
 
 from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.inference.auto.classification import SequenceClassification
@@ -129,6 +130,13 @@ def test_a_model_of_another_kind_is_refused_before_its_weights_are_opened(
     said = refusal(folder, task)
     assert found in said
     assert "expected" in said
+
+
+def test_an_encoder_with_a_decoder_gives_no_vectors(tmp_path: Path):
+    folder = tiny_models.seq2seq_model(tmp_path)
+    model = BartModel.from_pretrained(folder)
+    model.save_pretrained(folder)
+    assert "name an encoder" in refusal(folder, TextEmbedding)
 
 
 def test_a_model_of_a_type_that_nobody_knows_is_refused(folder: Path):

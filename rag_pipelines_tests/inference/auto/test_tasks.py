@@ -1,5 +1,6 @@
 """Each auto class runs on a tiny model of its kind, on the CPU and on a GPU where there is one."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,10 +108,20 @@ def test_a_summary_ends_by_itself_and_reads_the_beginning_of_a_long_text(tmp_pat
     model = load(Seq2SeqLM, tiny_models.trained_summariser(tmp_path), "cpu", threads=1)
     [said] = model.run([tiny_models.TOLD[0][0]])
     assert (said.text, said.complete) == (tiny_models.TOLD[0][1], True)
-    [cut] = model.run([tiny_models.TOLD[0][0]], 2)
+    [cut] = model.run([tiny_models.TOLD[0][0]], 4)
     assert not cut.complete
+    assert cut.text
     assert said.text.startswith(cut.text)
     assert model.run([tiny_models.TOLD[0][0] + LONG])[0].tokens > 0
+    assert model.prefix == ""
+
+
+def test_a_model_of_several_tasks_tells_how_it_is_asked_to_summarise(tmp_path: Path):
+    folder = tiny_models.seq2seq_model(tmp_path)
+    told = json.loads((folder / "config.json").read_text())
+    told["task_specific_params"] = {"summarization": {"prefix": "summarize: "}}
+    (folder / "config.json").write_text(json.dumps(told))
+    assert load(Seq2SeqLM, folder, "cpu").prefix == "summarize: "
 
 
 def test_scores_are_probabilities_best_first_and_of_one_label_its_logit(
@@ -121,6 +132,6 @@ def test_scores_are_probabilities_best_first_and_of_one_label_its_logit(
     assert {one.label for one in scores} == {"LABEL_0", "LABEL_1", "LABEL_2"}
     assert sum(one.score for one in scores) == pytest.approx(1)
     reward = load(SequenceClassification, tiny_models.classifier(tmp_path, labels=1), "cpu")
-    [[logit]], [[other]] = reward.run([KETTLE, LONG])
+    [logit], [other] = reward.run([KETTLE, LONG])
     assert logit.score != 1
     assert logit.score != other.score
