@@ -38,7 +38,8 @@ class ModelFolder:
     @property
     def architectures(self) -> frozenset[str]:
         """Classes that the weights are of."""
-        return frozenset(map(str, self.config.get("architectures") or ()))
+        told = self.config.get("architectures")
+        return frozenset(map(str, told)) if isinstance(told, list) else frozenset()
 
 
 def described(path: Path, name: str) -> ModelFolder:

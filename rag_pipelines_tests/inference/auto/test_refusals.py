@@ -144,6 +144,12 @@ def test_a_model_of_a_type_that_nobody_knows_is_refused(folder: Path):
     assert "'unheard-of'" in refusal(folder)
 
 
+@pytest.mark.parametrize("told", [None, 5, [], "BertForQuestionAnswering", [None], {}])
+def test_a_config_that_names_no_architecture_is_refused(folder: Path, told: object):
+    changed(folder / "config.json", architectures=told)
+    assert "expected BertForQuestionAnswering" in refusal(folder)
+
+
 def test_weights_that_lack_a_part_are_refused_rather_than_filled_with_random_numbers(
     tmp_path: Path,
 ):
