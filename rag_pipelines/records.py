@@ -147,7 +147,8 @@ class DocumentTable:
     `page` and `box` are where it begins; `pages` all pages that a table over a page break covers.
     `engine` names what found it, `headers` counts the heading rows of the grid. A document without
     a table has one row with an empty `html`, which says that it was looked at; `problem` says why
-    its tables could not be read.
+    its tables could not be read. `summariser` is the fingerprint of the model that wrote
+    `summary`, empty where it was made without one.
     """
 
     id: str
@@ -166,6 +167,7 @@ class DocumentTable:
     engine: str = ""
     problem: str = ""
     position: int = 0
+    summariser: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

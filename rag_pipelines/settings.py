@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     captioner: ModelName | None = Field(
         default=None, description="Captioner of pictures by name; unset, none describes them."
     )
+    summariser: ModelName | None = Field(
+        default=None,
+        description="Summariser of tables, seq2seq:FOLDER or a hub's name; unset, no model.",
+    )
     caption_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=120.0,
         description="Seconds that captions may delay a source; half of it for one picture.",

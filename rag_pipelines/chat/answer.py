@@ -13,11 +13,17 @@ from rag_pipelines.chat.cited_tables import shown
 from rag_pipelines.chat.draft import Draft
 from rag_pipelines.chat.events import Answer, Done, Event, Retrieved, Sentence, Token, Usage
 from rag_pipelines.chat.followup import standalone
-from rag_pipelines.chat.prompt import NO_ANSWER, Fitted, fitted_prompt, prompt_digest
+from rag_pipelines.chat.prompt import Fitted, fitted_prompt, prompt_digest
 from rag_pipelines.chat.stages import Stages
 from rag_pipelines.chat.tasks import computed
 from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
-from rag_pipelines.inference.protocols import Embedder, Generator, Message
+from rag_pipelines.inference.protocols import (
+    NO_ANSWER,
+    Embedder,
+    Generator,
+    Message,
+    Quotation,
+)
 from rag_pipelines.records import GroundedAnswer, Hit
 from rag_pipelines.retrieval.grounding import (
     Checked,
@@ -117,6 +123,8 @@ async def _generated(asked: str, hits: Sequence[Hit], told: "_Telling") -> Async
         async with aclosing(generator.stream(fitted.prompt, longest)) as pieces:
             async for piece in pieces:
                 text += piece
+                if isinstance(piece, Quotation):
+                    grounding.quote(piece)
                 if _declined(text):
                     break
                 if not _may_decline(text):

@@ -10,11 +10,8 @@ from dataclasses import dataclass, replace
 
 from rag_pipelines.chat.templates import rendered, template_digest
 from rag_pipelines.chat.visible import visible
-from rag_pipelines.inference.protocols import Generator, Message, Prompt
+from rag_pipelines.inference.protocols import NO_ANSWER, Generator, Message, Prompt
 from rag_pipelines.records import Hit
-
-NO_ANSWER = "NO ANSWER"
-"""What the generator is told to write where the passages do not answer."""
 
 _FRAME = 16
 """Tokens that a chat template puts around a message, at most."""

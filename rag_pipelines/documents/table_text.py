@@ -11,14 +11,22 @@ from rag_pipelines.documents.packing import Line
 from rag_pipelines.documents.tables_grid import cut, html_of, stacked
 from rag_pipelines.documents.tables_headers import column_names
 from rag_pipelines.documents.tables_html import grid_of_html
+from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.records import DocumentTable
 
 
 def lines_of(table: DocumentTable) -> list[Line]:
-    """Caption, summary and rows; a line's `row` is that of the grid."""
+    """Caption, summary and rows; a line's `row` is that of the grid.
+
+    Beside a model's summary stands the one that is made without a model.
+    """
     caption, summary = fold(table.caption), fold(table.summary)
+    told = ""
+    if table.summariser:
+        told = f"Summary by a model: {summary}"
+        summary = fold(summary_of(table.rows, table.headers, table.caption))
     summary = summary.removeprefix(caption.rstrip(".")).lstrip(". ")
-    return [*(Line((text,)) for text in (caption, summary) if text), *_rows(table)]
+    return [*(Line((text,)) for text in (caption, told, summary) if text), *_rows(table)]
 
 
 def html_of_rows(table: DocumentTable, rows: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Generators by name: `extractive:`, `llamacpp:`, `transformers:`, `onnx:`, `ollama:`, `openai:`.
+"""Generators by name: `llamacpp:`, `transformers:`, `onnx:`, `span:`, `ollama:` and the others.
 
 Knows which module answers for which provider, and what is taken where none is named. Does not
 know how any of them writes.
@@ -61,6 +61,10 @@ def _loaded(parsed: ModelName, servers: ModelServers) -> Generator:
             from rag_pipelines.inference.ollama_models import OllamaGenerator
 
             return OllamaGenerator(parsed, servers)
+        case "span":
+            from rag_pipelines.inference.span import SpanGenerator
+
+            return SpanGenerator(parsed, servers)
         case _:
             from rag_pipelines.inference.openai_models import OpenAIGenerator
 

@@ -13,8 +13,9 @@ from rag_pipelines.errors import ConfigError
 EMBEDDER_PROVIDERS = ("onnx", "huggingface", "ollama", "openai")
 LOCAL_PROVIDERS = ("transformers", "onnx")
 """Generators that are folders on this machine, or variants of the factory."""
-GENERATOR_PROVIDERS = ("extractive", "llamacpp", *LOCAL_PROVIDERS, "ollama", "openai")
+GENERATOR_PROVIDERS = ("extractive", "llamacpp", *LOCAL_PROVIDERS, "span", "ollama", "openai")
 CAPTIONER_PROVIDERS = ("ollama", "openai")
+SUMMARISER_PROVIDERS = ("seq2seq",)
 
 _WITHOUT_MODEL = frozenset({"extractive"})
 _WITH_SERVER = frozenset({"ollama", "openai"})
@@ -47,6 +48,11 @@ def parse_generator_name(text: str) -> ModelName:
 def parse_captioner_name(text: str) -> ModelName:
     """Read a captioner's name; `ConfigError` where it is none."""
     return parse_model_name(text, CAPTIONER_PROVIDERS, "captioner")
+
+
+def parse_summariser_name(text: str) -> ModelName:
+    """Read a summariser's name; `ConfigError` where it is none."""
+    return parse_model_name(text, SUMMARISER_PROVIDERS, "summariser")
 
 
 def parse_model_name(text: str, providers: Collection[str], role: str) -> ModelName:

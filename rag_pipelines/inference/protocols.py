@@ -80,6 +80,27 @@ class Prompt:
         return [Message("system", self.system), *self.history, Message("user", self.user)]
 
 
+NO_ANSWER = "NO ANSWER"
+"""What a generator writes where the passages do not answer."""
+
+
+class Quotation(str):
+    """A whole answer that stands verbatim in a passage: `hit.chunk.text[start:end]`.
+
+    A generator that reads passages may yield one as its only piece; it is cited where it says it
+    stands.
+    """
+
+    def __new__(cls, hit: Hit, start: int, end: int) -> "Quotation":
+        quotation = super().__new__(cls, hit.chunk.text[start:end])
+        quotation.hit, quotation.start, quotation.end = hit, start, end
+        return quotation
+
+    hit: Hit
+    start: int
+    end: int
+
+
 class Generator(Protocol):
     """Writes an answer. Raises `ModelUnavailable` or `ModelError`, never returns half an answer."""
 
@@ -104,6 +125,22 @@ class Generator(Protocol):
 
         The model stops within a second, and nothing of the request is left behind.
         """
+        ...
+
+
+class Summariser(Protocol):
+    """Says in a few words what a text holds. Raises `ModelUnavailable` or `ModelError`."""
+
+    name: str
+    """As configured, `provider:model`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The name, a space and a digest: where equal, the same text has the same summary."""
+        ...
+
+    def summarise(self, text: str) -> str:
+        """A summary in one line, never empty; of a text that is too long, of its beginning."""
         ...
 
 

@@ -73,7 +73,7 @@ def _read(element: Element) -> dict[str, Any]:
     }
 
 
-def of_tables(found: Sequence[DocumentTable]) -> dict[str, Any]:
+def of_tables(found: Sequence[DocumentTable], summariser: str | None) -> dict[str, Any]:
     """Tables and their cells by engine, one as it reads, and files whose tables cannot be had."""
     tables = [table for table in found if table.html]
     cells = sum(len(row) for table in tables for row in table.rows)
@@ -81,6 +81,8 @@ def of_tables(found: Sequence[DocumentTable]) -> dict[str, Any]:
         "dagster/row_count": len(tables),
         "cells": cells,
         "captioned": sum(bool(table.caption) for table in tables),
+        "summariser": summariser or "none",
+        "summarised": sum(bool(table.summariser) for table in tables),
         "over_a_page_break": sum(len(table.pages) > 1 for table in tables),
         "problems": counts(Counter(table.problem for table in found if table.problem)),
         "by_engine": counts(Counter(table.engine or "file" for table in tables)),

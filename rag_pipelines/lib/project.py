@@ -16,7 +16,7 @@ from rag_pipelines.documents.cloud import LlamaCloud
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
 from rag_pipelines.inference.local_models import variant_digest
-from rag_pipelines.inference.protocols import Captioner, Embedder
+from rag_pipelines.inference.protocols import Captioner, Embedder, Summariser
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.models.config import Models, load_models
 from rag_pipelines.records import ModelRef, Progress, no_progress
@@ -104,6 +104,15 @@ class Project:
         patience = self.settings.caption_seconds / 2
         servers = replace(self.servers, read_timeout=patience, answer_timeout=patience)
         return captioner_for(self.settings.captioner, servers)
+
+    @cached_property
+    def summariser(self) -> Summariser | None:
+        """The configured summariser; None where none is. Raises `ConfigError`."""
+        if self.settings.summariser is None:
+            return None
+        from rag_pipelines.inference.summarisers import summariser_for
+
+        return summariser_for(self.settings.summariser, self.servers)
 
     @property
     def cloud(self) -> LlamaCloud | None:

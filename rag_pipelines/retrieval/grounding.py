@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.inference.protocols import Embedder, Quotation
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.answering import answering
 from rag_pipelines.retrieval.passages import Evidence, Passages, lead_in
@@ -95,8 +95,13 @@ class Grounding:
         self._answer, self._claims, self._checks = _Answer(), 0, 0
         self._read, self._may_end = 0, False
         self._said: set[str] = set()
+        self._quotation: Quotation | None = None
         self.written = ""
         """What was written so far, without citation marks and thoughts."""
+
+    def quote(self, quotation: Quotation) -> None:
+        """Take the text for that quotation: it is cited where it stands, whatever it says."""
+        self._quotation = quotation
 
     def write(self, text: str) -> bool:
         """Take in all that was written, and tell whether a sentence may have ended."""
@@ -109,7 +114,7 @@ class Grounding:
 
         The last one waits until another begins, or until the text is `whole`.
         """
-        found = sentences(self.written)
+        found = self._sentences()
         ended = found if whole else found[:-1]
         new, self._checks = ended[self._checks :], max(self._checks, len(ended))
         self._may_end = bool(_MAY_END.search(self.written, ended[-1].end if ended else 0))
@@ -120,19 +125,33 @@ class Grounding:
         """What was kept so far."""
         return self._answer.finished(self._claims)
 
+    def _sentences(self) -> list[Sentence]:
+        if self._quotation is None:
+            return sentences(self.written)
+        return [Sentence(0, len(self.written), Kind.PROSE)] if self.written else []
+
     def _checked(self, sentence: Sentence) -> Checked:
         start, end = sentence.start, sentence.end
         said = plain(self.written[start:end])
-        if sentence.kind is Kind.HEADING or said in self._said or not statement(said).words:
-            return Checked(start, end)  # small models fall into saying one sentence for ever
+        if self._quotation is None and self._says_nothing(said, sentence.kind):
+            return Checked(start, end)
         self._said.add(said)
         self._claims += 1
-        evidence = self._passages.supporting(said)
+        evidence = self._evidence(said)
         if evidence is None:
             return Checked(start, end)
         cited = len(self._answer.citations)
         text = self._answer.add(said, evidence, _gap(self.written, start))
         return Checked(start, end, text, next(iter(self._answer.citations[cited:]), None))
+
+    def _says_nothing(self, said: str, kind: Kind) -> bool:
+        """A heading, no word, or what was said: small models say one sentence for ever."""
+        return kind is Kind.HEADING or said in self._said or not statement(said).words
+
+    def _evidence(self, said: str) -> Evidence | None:
+        if self._quotation is None:
+            return self._passages.supporting(said)
+        return self._passages.holding(self._quotation)
 
 
 def without_marks(text: str) -> str:

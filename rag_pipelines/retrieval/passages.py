@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.inference.protocols import Embedder, Quotation
 from rag_pipelines.records import Chunk, Hit
 from rag_pipelines.retrieval.sentences import Kind, Sentence, plain, sentences
 from rag_pipelines.retrieval.support import (
@@ -105,6 +105,12 @@ class Passages:
         if scored[0][0] >= COVERED:
             return scored[0][1].evidence
         return self._alike(claim, [window for _, window in scored[:_COMPARED]])
+
+    def holding(self, quotation: Quotation) -> Evidence | None:
+        """The fewest sentences that a quotation stands in, None where it may not be quoted."""
+        start, end = quotation.start, quotation.end
+        found = [w for w in windows(quotation.hit) if w.start <= start and end <= w.end]
+        return min(found, key=lambda w: w.end - w.start).evidence if found else None
 
     def _alike(self, claim: str, candidates: list[Window]) -> Evidence | None:
         if self._embedder is None:

@@ -18,6 +18,7 @@ from rag_pipelines.records import EmbeddedChunks, ModelRef
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import settings
+from rag_pipelines_tests.inference import tiny_models
 from rag_pipelines_tests.retrieval import corpus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -120,6 +121,19 @@ def test_a_server_that_is_needed_and_away_is_a_failure(monkeypatch: pytest.Monke
     assert named(checks, "ollama").status == "fail"
     assert "ollama serve" in named(checks, "ollama").remedy
     assert named(checks, "embedder").status == "fail"
+
+
+def test_a_span_generator_is_loaded_and_a_model_of_another_kind_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    reader = f"span:{tiny_models.reader(tmp_path / 'reader')}"
+    monkeypatch.setenv("RAG_GENERATOR", reader)
+    assert named(run_checks(settings()), "generator") == Check("generator", "ok", reader)
+    scorer = tiny_models.classifier(tmp_path / "scorer")
+    monkeypatch.setenv("RAG_GENERATOR", f"span:{scorer}")
+    check = named(run_checks(settings()), "generator")
+    assert check.status == "fail"
+    assert "expected BertForQuestionAnswering" in check.found
 
 
 def test_a_variable_that_nobody_reads_is_told(monkeypatch: pytest.MonkeyPatch):

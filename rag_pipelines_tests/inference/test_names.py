@@ -10,6 +10,7 @@ from rag_pipelines.inference.names import ModelName, parse_embedder_name, parse_
         ("extractive:", ModelName("extractive", "")),
         ("llamacpp:smollm2", ModelName("llamacpp", "smollm2")),
         ("llamacpp:/models/a@b:c.gguf", ModelName("llamacpp", "/models/a@b:c.gguf")),
+        ("span:deepset/roberta-base-squad2", ModelName("span", "deepset/roberta-base-squad2")),
         ("ollama:llama3.2:3b", ModelName("ollama", "llama3.2:3b")),
         ("ollama:m@http://box:11434/", ModelName("ollama", "m", "http://box:11434")),
         (
@@ -45,6 +46,7 @@ def test_an_unknown_embedder_is_refused_with_the_allowed_ones(text: str):
         ("ollama:@http://box:11434", "the model is missing"),
         ("extractive:best", "takes no model"),
         ("llamacpp:x@http://box:1", "runs in this process"),
+        ("span:", "the model is missing"),
         ("openai:m@ftp://box/v1", "http:// or https://"),
         ("openai:m@http:///v1", "http:// or https://"),
         ("openai:m@http://user:secret@box/v1", "OPENAI_API_KEY"),

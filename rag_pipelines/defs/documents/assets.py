@@ -8,6 +8,7 @@ import dagster as dg
 from rag_pipelines.defs.corpus.assets import RefreshConfig, scraped_pages, versioned
 from rag_pipelines.documents.figures import read_figures
 from rag_pipelines.documents.tables import read_tables
+from rag_pipelines.documents.tables_summarised import summarised
 from rag_pipelines.lib.document_metadata import (
     PICTURES,
     of_elements,
@@ -78,7 +79,7 @@ def pdf_elements(
     group_name="documents",
     owners=["team:documents"],
     kinds={"pdfium", "liteparse"},
-    code_version="2",
+    code_version="3",
     metadata={"dagster/column_schema": columns(DocumentTable)},
 )
 def table_html(
@@ -86,7 +87,11 @@ def table_html(
     pdf_elements: list[Element],
     project: dg.ResourceParam[Project],
 ) -> dg.MaterializeResult[list[DocumentTable]]:
-    """Every table of a source's files as clean HTML, with its caption, rows and summary."""
+    """Every table of a source's files as clean HTML, with its caption, rows and summary.
+
+    A summariser that fails leaves the summary that is made without one; it is asked again at the
+    next run.
+    """
     progress = both(project.progress, logged(context.log.info))
     good = last_good(context.instance, "table_html", context.partition_key, context.run.run_id)
     known = previous_records(
@@ -94,7 +99,10 @@ def table_html(
     )
     settings = project.source(context.partition_key).documents
     tables = read_tables(pdf_elements, project.blobs, known, progress, settings=settings)
-    return versioned(tables, of_tables(tables))
+    found = summarised(tables, project.summariser, known, progress)
+    if found.problem:
+        context.log.warning(f"Tables are summarised without the model: {found.problem}")
+    return versioned(found.tables, of_tables(found.tables, project.settings.summariser))
 
 
 @dg.asset(

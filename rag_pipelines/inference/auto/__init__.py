@@ -1,0 +1,1 @@
+"""Models of transformers' auto classes, one module a task, loaded by `models.load`."""
