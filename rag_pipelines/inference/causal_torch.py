@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # noqa: TID253 - only those who run such a model import this module
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM  # noqa: TID253
 
 from rag_pipelines.errors import ModelUnavailable
@@ -36,7 +37,7 @@ class TorchCausal:
                 use_safetensors=True,
                 local_files_only=True,
             )
-        except (OSError, ValueError, RuntimeError, ImportError) as error:
+        except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelUnavailable(f"{folder} cannot be loaded: {str(error)[:300]}") from error
         self._model = model.eval()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # noqa: TID253
+from safetensors import SafetensorError
 from torch import nn  # noqa: TID253
 from transformers import (  # noqa: TID253
     AutoModel,
@@ -77,7 +78,7 @@ def module_for(folder: Path, task: Task) -> Exportable:
     """The module of a model's folder. Raises `ArtifactError` where it cannot be loaded."""
     try:
         return {"causal": _causal, "embed": _embed, "answer": _answer}[task](folder)
-    except (OSError, ValueError, RuntimeError, AttributeError) as error:
+    except (OSError, ValueError, RuntimeError, AttributeError, SafetensorError) as error:
         raise ArtifactError(f"{folder.name[:12]} cannot be loaded: {str(error)[:300]}") from error
 
 

@@ -20,6 +20,7 @@ def quantize(parent: Path, task: Task, method: str, room: Path, device: str) -> 
     The type that is computed in is bf16 on a GPU and fp32 on a CPU, where bf16 is slower. Raises
     `ArtifactError` where the architecture has no layer that can be quantized.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForQuestionAnswering
 
     kinds: dict[str, Any] = {
@@ -37,7 +38,7 @@ def quantize(parent: Path, task: Task, method: str, room: Path, device: str) -> 
             use_safetensors=True,
             local_files_only=True,
         )
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"{method}: the parent cannot be loaded: {str(error)[:300]}") from error
     if not _is_quantized(model):
         raise ArtifactError(f"{method}: {type(model).__name__} has no layer that can be quantized")

@@ -12,7 +12,7 @@ from rag_pipelines.models.run_tags import MODEL
 from rag_pipelines.models.tracked import compared
 from rag_pipelines.storage.mlflow_store import mlflow_client
 from rag_pipelines_tests.cli.test_keys import rag
-from rag_pipelines_tests.models.factory import MEASURED, Factory
+from rag_pipelines_tests.models.factory import MEASURED, WANTED, Factory
 
 YAML = """
 variants:
@@ -27,7 +27,9 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Factory:
     """A state folder with a comparison by size, and after it one as the default weights have it."""
     home = tmp_path_factory.mktemp("home")
     factory = Factory(home, f"sqlite:///{home}/mlflow.db")
-    factory.record(factory.compared(Models(weights=Weights(quality=0, speed=0, size=1))))
+    factory.record(
+        factory.compared(Models(variants=WANTED, weights=Weights(quality=0, speed=0, size=1)))
+    )
     factory.record()
     return factory
 

@@ -11,6 +11,7 @@ from rag_pipelines.models.config import BaseSource, Models, Variant, Weights
 from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED
 from rag_pipelines_tests.models.factory import (
     MEASURED,
+    WANTED,
     artifact,
     artifacts,
     changed,
@@ -44,7 +45,10 @@ def test_the_ranking_is_the_same_whichever_variant_the_ratios_are_to():
             if name != "onnx-fp32"
         },
     )
-    free = {n: v.model_copy(update={"perplexity_loss": 10}) for n, v in Models().variants.items()}
+    free = {
+        n: v.model_copy(update={"perplexity_loss": 10})
+        for n, v in Models(variants=WANTED).variants.items()
+    }
     to_base = compare(artifacts(), metrics(), Models(variants=free))
     assert named(compare(artifacts(), metrics(), other)) == named(to_base)
 
@@ -67,7 +71,10 @@ def test_a_variant_at_its_limit_stays_in():
 
 
 def test_the_base_itself_may_win():
-    only = Models(variants={"nf4": Variant(method="nf4")}, weights=Weights(speed=1, size=0))
+    only = Models(
+        variants={"nf4": Variant(method="nf4", perplexity_loss=0.25)},
+        weights=Weights(speed=1, size=0),
+    )
     verdict = compare(artifacts(), metrics(), only).verdict
     assert (verdict.winner, verdict.score) == ("base", 1.0)
     assert verdict.reason.startswith("base wins: no variant makes up for what it loses")
@@ -82,7 +89,9 @@ def test_weights_decide():
 
 def test_a_lead_within_the_spread_is_told_as_open():
     close = changed("int8", SPEED, 9.6 * 1.2)
-    models = Models(variants={n: Models().variants[n] for n in ("int8", "onnx-fp32")})
+    models = Models(
+        variants={n: Models(variants=WANTED).variants[n] for n in ("int8", "onnx-fp32")}
+    )
     told = compare(artifacts(), close, models).verdict.reason
     assert "which is within the spread of the figures" in told
     assert "within the spread" not in comparison().verdict.reason
@@ -107,7 +116,7 @@ def test_equal_scores_are_ordered_by_quality_then_size_then_name():
 def test_what_failed_or_was_never_made_or_measured_is_missing_with_why():
     made = [a for a in artifacts() if a.variant != "nf4"]
     figures = [m for m in metrics() if m.variant != "int8"]
-    found = compare(made, figures, Models(), failed={"onnx-int4": "out of memory"})
+    found = compare(made, figures, Models(variants=WANTED), failed={"onnx-int4": "out of memory"})
     assert found.missing == {
         "nf4": NOT_MADE,
         "int8": NOT_MEASURED,
@@ -118,47 +127,47 @@ def test_what_failed_or_was_never_made_or_measured_is_missing_with_why():
 
 def test_figures_of_an_earlier_artifact_do_not_count():
     old = [replace(m, digest=digest_of("old")) if m.variant == "int8" else m for m in metrics()]
-    assert compare(artifacts(), old, Models()).missing == {"int8": NOT_MEASURED}
+    assert compare(artifacts(), old, Models(variants=WANTED)).missing == {"int8": NOT_MEASURED}
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, 0.0, -1.0])
 @pytest.mark.parametrize("name", [PERPLEXITY, SPEED])
 def test_a_figure_that_cannot_be_weighed_keeps_its_variant_from_winning(name: str, value: float):
-    found = compare(artifacts(), changed("onnx-int8", name, value), Models())
+    found = compare(artifacts(), changed("onnx-int8", name, value), Models(variants=WANTED))
     assert found.disqualified["onnx-int8"] == f"onnx-int8 has no measured {name}"
     assert found.verdict.winner == "onnx-fp32"
 
 
 def test_a_figure_that_does_not_count_may_be_missing():
     without = [m for m in metrics() if (m.variant, m.name) != ("onnx-int8", SPEED)]
-    models = Models(weights=Weights(quality=0.5, speed=0, size=0.5))
+    models = Models(variants=WANTED, weights=Weights(quality=0.5, speed=0, size=0.5))
     assert "onnx-int8" not in compare(artifacts(), without, models).disqualified
 
 
 def test_quality_must_be_known_even_where_it_has_no_weight():
     """Else a variant without a perplexity would pass its limit."""
     without = [m for m in metrics() if (m.variant, m.name) != ("onnx-int4", PERPLEXITY)]
-    models = Models(weights=Weights(quality=0))
+    models = Models(variants=WANTED, weights=Weights(quality=0))
     found = compare(artifacts(), without, models)
     assert found.disqualified["onnx-int4"] == "onnx-int4 has no measured perplexity"
 
 
 def test_without_the_base_nobody_wins():
     made = [a for a in artifacts() if a.variant != "base"]
-    found = compare(made, metrics(), Models())
+    found = compare(made, metrics(), Models(variants=WANTED))
     assert (found.verdict.winner, found.verdict.score) == (None, None)
     assert "base, the base, was not measured" in found.verdict.reason
     assert found.disqualified["nf4"] == "nf4 has no measured perplexity of the base to go by"
 
 
 def test_nothing_at_all_is_a_comparison_without_rows():
-    found = compare([], [], Models())
+    found = compare([], [], Models(variants=WANTED))
     assert (found.rows, found.verdict.winner, set(found.missing)) == ((), None, set(MEASURED))
 
 
 def test_the_size_of_an_artifact_is_known_unmeasured():
     without = [m for m in metrics() if m.name != SIZE]
-    assert compare(artifacts(), without, Models()) == comparison()
+    assert compare(artifacts(), without, Models(variants=WANTED)) == comparison()
 
 
 def test_variants_of_another_base_are_no_part_of_it():
@@ -171,7 +180,9 @@ def test_variants_of_another_base_are_no_part_of_it():
 
 
 def test_markdown_has_every_variant_every_figure_and_every_reason():
-    found = compare(artifacts(), metrics(), Models(), failed={"nf4": "no | memory\nleft"})
+    found = compare(
+        artifacts(), metrics(), Models(variants=WANTED), failed={"nf4": "no | memory\nleft"}
+    )
     told = as_markdown(found)
     lines = [line for line in told.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(found.rows)
