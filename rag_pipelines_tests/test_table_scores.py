@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from benchmarks.table_scores import scores
-from rag_pipelines.documents.tables_grid import grid_of_rows, html_of
+from rag_pipelines.documents.tables_grid import html_of
+from rag_pipelines_tests.grids import grid_of_rows
 
 PONDS = [["Pond", "Depth", "Area"], ["Mill", "2.4", "310"], ["Willow", "1.1", ""]]
 # Five pairs of neighbours beside and five below each other; three and four.

@@ -18,17 +18,16 @@ from rag_pipelines.documents.tables_continued import Part, continued, whole
 from rag_pipelines.documents.tables_grid import Grid, html_of
 from rag_pipelines.documents.tables_html import clean_table
 from rag_pipelines.documents.tables_page import Engine
-from rag_pipelines.documents.tables_pdf import part_of
+from rag_pipelines.documents.tables_read import parts_of_pdf
 from rag_pipelines.documents.tables_summary import summary_of
 from rag_pipelines.documents.worker import DocumentWorker
 from rag_pipelines.records import DocumentTable, Element, Progress, no_progress
 from rag_pipelines.sources import Documents
 from rag_pipelines.storage.blobs import Blobs
 
-VERSION = "3"
+VERSION = "4"
 """Moves when the same file would give other tables: those of another version are stale."""
 
-_TASK = "rag_pipelines.documents.tables_pdf:read_tables_of"
 _NONE = "none"
 _LOCAL = frozenset({*get_args(Engine), _NONE})
 _STAGE = "tables"
@@ -92,7 +91,7 @@ class _Reader:
         with TemporaryDirectory(prefix="rag-tables-") as folder:
             path = Path(folder) / "document.pdf"
             path.write_bytes(self._blobs.get(document))
-            return [part_of(told) for told in self._worker.run(_TASK, path)]
+            return parts_of_pdf(self._worker, path)
 
 
 def _known(previous: Sequence[DocumentTable], limits: Documents) -> dict[str, list[DocumentTable]]:

@@ -12,6 +12,11 @@ _NUMBERED = re.compile(
     r"\s*(?:n[o°]\.?\s*)?[A-Z]{0,3}[.\-]?\s?\d+|(?:table|tableau|tabelle)\s+[IVXLC]+\b",
     re.IGNORECASE,
 )
+_NOTE = re.compile(
+    r"(?:notes?|sources?|n\.?b|quellen?|anm|fuentes?|bron|k\u00e4lla)\b\s*[:.\-\u2013]"
+    r"|[*\u2020\u2021\u00b9\u00b2\u00b3]|\(?\d\)\s|\(?[:.*\-]+\)\s",
+    re.IGNORECASE,
+)
 _FAR = 60.0
 _NEAR = 26.0
 _LONGEST = 24
@@ -42,6 +47,11 @@ def caption_of(box: Box, words: Sequence[Word], others: Sequence[Box] = ()) -> s
 def is_numbered(caption: str) -> bool:
     """Whether the caption calls what it belongs to a table and numbers it."""
     return bool(_NUMBERED.match(caption))
+
+
+def is_note(text: str) -> bool:
+    """Whether a line below a table explains it: a source, a note, what a sign stands for."""
+    return bool(_NOTE.match(text))
 
 
 def _beside(word: Word, box: Box) -> bool:

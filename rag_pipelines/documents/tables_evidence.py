@@ -7,8 +7,9 @@ there must be columns of figures, or a caption that calls it a table.
 import re
 from itertools import pairwise
 
+from rag_pipelines.documents.tables_captions import is_numbered
 from rag_pipelines.documents.tables_grid import Grid
-from rag_pipelines.documents.tables_numbers import is_figure
+from rag_pipelines.documents.tables_numbers import are_figures, is_figure, number_of
 
 _SHORT = 5
 """Words in a cell that is no sentence."""
@@ -16,6 +17,7 @@ _FILLED = 0.4
 _PROSE = 0.5
 _CUT = 0.1
 _PAGE = re.compile(r"\d{1,4}")
+_PAGES = re.compile(r"(?:page|seite|p\.|p[aá]g)", re.IGNORECASE)
 _FEWEST_PAGES = 4
 _SECTION = re.compile(
     r"(?:Part |Chapter |Annex |Appendix )?(?:[IVXLC]+|[A-Z]|\d{1,2})[.\d]*\s+\D{2}"
@@ -30,7 +32,10 @@ def is_aligned_table(grid: Grid, numbered: bool) -> bool:
     figures beside the first column that are not the pages of sections.
     """
     rows = grid.rows()
-    if grid.width < 2 or grid.height < 3 or len(grid.filled) < _FILLED * grid.width * grid.height:
+    fewest = 2 if numbered else 3
+    if grid.width < 2 or grid.height < fewest:
+        return False
+    if len(grid.filled) < _FILLED * grid.width * grid.height or _lists_tables(rows):
         return False
     beside = [text for row in rows for text in row[1:] if text]
     long = sum(len(text.split()) > _SHORT for text in beside)
@@ -39,18 +44,43 @@ def is_aligned_table(grid: Grid, numbered: bool) -> bool:
     if numbered:
         return True
     figures = any(_mostly_figures([row[c] for row in rows]) for c in range(1, grid.width))
-    return figures and not _is_contents(rows)
+    return figures and not _is_contents(rows) and not _is_axis(rows)
+
+
+def _lists_tables(rows: list[list[str]]) -> bool:
+    """Whether most rows begin as captions do."""
+    return 2 * sum(is_numbered(row[0]) for row in rows) > len(rows)
 
 
 def _is_contents(rows: list[list[str]]) -> bool:
-    """Whether the rows are a contents page: numbered sections, and pages that never go back."""
+    """Whether the rows are a contents page: titles, and pages that never go back.
+
+    Below a heading that does not call them pages, and beside other columns, the titles must be
+    numbered as sections are.
+    """
     pages = [row[-1] for row in rows if row[-1]]
+    named = bool(pages) and bool(_PAGES.match(pages[0]))
+    pages = pages[named:]
     whole = [int(page) for page in pages if _PAGE.fullmatch(page)]
     if len(whole) < max(_FEWEST_PAGES, len(pages)) or whole != sorted(whole):
         return False
+    if len(rows[0]) == 2 and len(pages) >= _FEWEST_PAGES and whole[-1] > whole[0]:
+        return True
     labels = [" ".join(filter(None, row[:-1])) for row in rows]
     sections = sum(bool(_SECTION.match(label)) for label in labels)
     return 2 * sections >= len(rows) and any(map(_SUBSECTION.match, labels))
+
+
+def _is_axis(rows: list[list[str]]) -> bool:
+    """Whether the only figures are those of a chart's axis, which are equally far apart."""
+    columns = [[row[c] for row in rows] for c in range(1, len(rows[0]))]
+    told = [column for column in columns if _mostly_figures(column)]
+    values = [number_of(text) for column in told for text in column if is_figure(text)]
+    known = [value for value in values if value is not None]
+    if len(told) != 1 or len(known) < _FEWEST_PAGES:
+        return False
+    steps = [lower - upper for upper, lower in pairwise(known)]
+    return all(abs(step - steps[0]) < 0.01 * abs(steps[0]) for step in steps)
 
 
 def is_ruled_table(grid: Grid) -> bool:
@@ -68,4 +98,4 @@ def is_ruled_table(grid: Grid) -> bool:
 
 def _mostly_figures(column: list[str]) -> bool:
     filled = [text for text in column[1:] if text]
-    return len(filled) >= 2 and sum(map(is_figure, filled)) * 2 >= len(filled)
+    return len(filled) >= 2 and sum(map(are_figures, filled)) * 2 >= len(filled)

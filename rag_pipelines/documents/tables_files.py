@@ -7,10 +7,9 @@ from rag_pipelines.documents.failures import DocumentFailure
 from rag_pipelines.documents.file_types import PDF, media_type_of
 from rag_pipelines.documents.tables_grid import Grid
 from rag_pipelines.documents.tables_html import clean_table
-from rag_pipelines.documents.tables_pdf import part_of
+from rag_pipelines.documents.tables_read import parts_of_pdf
 from rag_pipelines.documents.worker import DocumentWorker
 
-_PDF_TASK = "rag_pipelines.documents.tables_pdf:read_tables_of"
 _OFFICE_TASK = "rag_pipelines.documents.partition_office:partition_office"
 
 
@@ -27,7 +26,7 @@ def tables_of_file(worker: DocumentWorker, path: Path) -> Iterator[tuple[int | N
     except OSError as error:
         raise DocumentFailure("missing", error.strerror or str(error)) from None
     if media_type == PDF:
-        for part in map(part_of, worker.run(_PDF_TASK, path.resolve())):
+        for part in parts_of_pdf(worker, path.resolve()):
             yield part.page, part.grid, part.caption
         return
     told = worker.run(_OFFICE_TASK, path.resolve(), media_type=media_type)

@@ -4,11 +4,8 @@ Knows rows, columns, spans and text. Does not know where a table was found or by
 """
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
-
-from rag_pipelines.corpus.fingerprint import fold
 
 _LEADER = re.compile(r"\s*(?:[.\u2026]\s?){4,}$")
 
@@ -58,14 +55,6 @@ class Grid:
                 for column in range(cell.column, cell.column + cell.colspan):
                     rows[row][column] = cell.text
         return rows
-
-
-def grid_of_rows(rows: Iterable[Sequence[str]], headers: int = 0) -> Grid:
-    """A grid without spans."""
-    return Grid(
-        [Cell(r, c, fold(text)) for r, row in enumerate(rows) for c, text in enumerate(row)],
-        headers,
-    )
 
 
 def pruned(grid: Grid) -> Grid:

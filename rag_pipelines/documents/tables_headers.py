@@ -1,13 +1,11 @@
 """Which rows at the top of a table name its columns, and what the columns are called."""
 
-import re
 from collections.abc import Sequence
 
 from rag_pipelines.corpus.fingerprint import fold
 from rag_pipelines.documents.tables_grid import Grid
-from rag_pipelines.documents.tables_numbers import number_of
+from rag_pipelines.documents.tables_numbers import is_year, number_of
 
-_YEAR = re.compile(r"(?:18|19|20|21)\d\d(?:\s*[-/\u2013]\s*\d{2,4})?\*?")
 _DEEPEST = 5
 
 
@@ -44,5 +42,5 @@ def column_names(rows: Sequence[Sequence[str]], headers: int) -> list[str]:
 def _is_data(row: Sequence[str]) -> bool:
     """Half of what is beside the first column are figures, years not counted."""
     texts = [text for text in row[1:] if text]
-    figures = [t for t in texts if number_of(t) is not None and not _YEAR.fullmatch(t)]
+    figures = [t for t in texts if number_of(t) is not None and not is_year(t)]
     return bool(texts) and len(figures) * 2 >= len(texts)

@@ -6,37 +6,38 @@ know where on a page a table is.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import pairwise
 from statistics import median
 
 from rag_pipelines.documents.tables_divided import column_gaps
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
+from rag_pipelines.documents.tables_headings import Headings
 from rag_pipelines.documents.tables_numbers import (
-    are_two_figures,
+    are_figures,
     is_figure,
-    may_be_one_figure,
+    is_round,
+    is_year,
 )
 from rag_pipelines.documents.tables_page import Word
 from rag_pipelines.documents.tables_rules import Rule
-from rag_pipelines.documents.tables_text import lines_of, text_of
+from rag_pipelines.documents.tables_segments import Segment, lines_in_segments, usual_space
+from rag_pipelines.documents.tables_text import text_of
 
-_GAP = 0.8
-"""A gap between two cells is at least this share of the words' height."""
 _SPACE = 0.35
-"""… and between two figures, which are no sentence, at least this one."""
-_SPACED = 0.5
-"""… or this one, where a space might part thousands."""
-_CURRENCIES = frozenset("$€£¥")
-_UNDER = 9.0
-"""Points from the middle of a heading's text to the line that underlines it."""
-
+"""Heights of the words that a gap between two columns is wide at least."""
+_OUTSIDE = 0.15
+"""Share of the rows that may write over a gap between columns."""
+_EDGE = 0.2
+"""Heights of a word within which it begins where its column does."""
 _OVERLAPS = 0.75
 """Heights of a line within which the middles of two lie that overlap."""
+_INSET = 3.0
+"""Heights of a word by which a title in the middle is set in at least."""
+_MIDDLE = 0.03
+"""Share of the table's width by which its middle may be beside the table's."""
 _BANDED = 0.8
 _TIGHT = 0.8
 """Share of the distance between rows below which a line goes on with the one above."""
-
-Segment = list[Word]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class _Row:
     texts: list[tuple[int, int, str]]
     y: float
     height: float = 0.0
+    centred: bool = False
+    """Whether its only text stands in the middle of the table."""
 
     @property
     def spans(self) -> bool:
@@ -56,27 +59,6 @@ class _Row:
         """The text of the first column, where it is the row's only one."""
         alone = len(self.texts) == 1 and self.texts[0][0] == 0
         return self.texts[0][2] if alone else ""
-
-
-def segments_of(line: Sequence[Word]) -> list[Segment]:
-    """A line's words, parted where a gap is wider than a space, or between two figures.
-
-    A sign of a currency stays with the figure that it is set apart from.
-    """
-    found: list[Segment] = [[line[0]]]
-    for before, word in pairwise(line):
-        if _apart(before, word):
-            found.append([])
-        found[-1].append(word)
-    return found
-
-
-def _apart(before: Word, word: Word) -> bool:
-    gap = (word.left - before.right) / min(before.height, word.height)
-    if before.text in _CURRENCIES and is_figure(word.text):
-        return False
-    least = _SPACED if may_be_one_figure(before.text, word.text) else _SPACE
-    return gap >= _GAP or (gap >= least and are_two_figures(before.text, word.text))
 
 
 def _box(segment: Segment) -> Word:
@@ -95,36 +77,85 @@ def grid_of_lines(words: Sequence[Word], rules: Sequence[Rule] = ()) -> Grid | N
 
     `rules` are the lines drawn across among them, which part and underline headings.
     """
-    lines = [segments_of(line) for line in lines_of(words)]
-    figures = [number for number, line in enumerate(lines) if _holds_figures(line)]
-    if len(figures) < 2:
+    lines = lines_in_segments(words)
+    figures = _rows_of_figures(lines)
+    if not figures:
         return None
-    boxes = [[_box(segment) for segment in lines[number]] for number in figures]
-    gaps = column_gaps(boxes, _SPACE)
-    if len(boxes) > 3 and len(fewer := column_gaps(boxes[1:], _SPACE)) > len(gaps):
-        figures, gaps = figures[1:], fewer  # the first is a heading of years or the like
+    gaps = _gaps([[_box(segment) for segment in lines[number]] for number in figures])
     body = [lines[number] for number in figures]
+    gaps = _without_shared(gaps, lines[figures[0] :])
     if not gaps:
         return None
     columns = _Columns(gaps, body)
-    above = [columns.heading(line, rules) for line in lines[: figures[0]]]
-    end = len(above)
+    end = figures[0]
+    above = [columns.row(line) for line in lines[:end]]
     while end > 1 and above[end - 1].label:
         end -= 1
-    head = _stacked(above[:end], rules)
+    head = columns.headings(
+        rules, usual_space(segment for line in lines for segment in line)
+    ).cells(lines[:end])
+    depth = max((cell.row + cell.rowspan for cell in head), default=0)
     below = [columns.row(line) for line in lines[end:]]
     rows = _banded(below, rules) or _unwrapped(below)
-    cells = [
-        Cell(number, first, text, 1, last - first + 1)
-        for number, row in enumerate([*head, *rows])
-        for first, last, text in row.texts
+    cells = [cell for number, row in enumerate(rows, depth) for cell in _cells(row, number)]
+    return pruned(Grid([*head, *cells], depth))
+
+
+def _rows_of_figures(lines: Sequence[Sequence[Segment]]) -> list[int]:
+    """The numbers of the lines that hold figures; years above figures are a heading."""
+    found = [number for number, line in enumerate(lines) if _holds_figures(line)]
+    years = [_holds_years(lines[number]) for number in found]
+    start = next((at for at, told in enumerate(years) if not told), 0)
+    return found[start:]
+
+
+def _holds_years(line: Sequence[Segment]) -> bool:
+    figures = [text for text in map(text_of, line) if are_figures(text) and not is_round(text)]
+    return all(map(is_year, figures))
+
+
+def _gaps(rows: Sequence[Sequence[Word]]) -> list[float]:
+    """The gaps between columns; a row or two that write over one do not close it.
+
+    Rows with the most texts tell the columns first.
+    """
+    strict = column_gaps(rows, _SPACE)
+    kept: list[Sequence[Word]] = []
+    gaps: list[float] = []
+    for row in sorted(rows, key=len, reverse=True):
+        wider = column_gaps([*kept, row], _SPACE)
+        if not kept or len(wider) >= len(gaps):
+            kept.append(row)
+            gaps = wider
+    return gaps if len(rows) - len(kept) <= _OUTSIDE * len(rows) else strict
+
+
+def _cells(row: _Row, number: int) -> Iterator[Cell]:
+    """The row's texts as cells; one ends where the next begins."""
+    texts = sorted(row.texts)
+    ends = [first - 1 for first, _, _ in texts[1:]] + [max(last for _, last, _ in texts)]
+    for (first, last, text), end in zip(texts, ends, strict=True):
+        yield Cell(number, first, text, 1, max(0, min(last, end) - first) + 1)
+
+
+def _without_shared(gaps: list[float], rows: Sequence[Sequence[Segment]]) -> list[float]:
+    """Without gaps between two columns of labels that no row fills both of."""
+    filled = [
+        {sum(gap <= segment[0].x for gap in gaps): text_of(segment) for segment in row}
+        for row in rows
     ]
-    return pruned(Grid(cells, len(head)))
+    shared = [
+        any(column in row and column + 1 in row for row in filled)
+        or any(are_figures(row.get(at, "")) for row in filled for at in (column, column + 1))
+        for column in range(len(gaps))
+    ]
+    return [gap for gap, told in zip(gaps, shared, strict=True) if told]
 
 
 def _holds_figures(line: Sequence[Segment]) -> bool:
     beside = [text_of(segment) for segment in line[1:]]
-    return bool(beside) and sum(map(is_figure, beside)) * 2 >= len(beside)
+    figures = [text for text in beside if are_figures(text)]
+    return len(figures) * 2 >= max(1, len(beside)) and not all(map(is_round, figures))
 
 
 class _Columns:
@@ -145,74 +176,38 @@ class _Columns:
     def row(self, line: Sequence[Segment]) -> _Row:
         """Each segment in the columns that it stands in."""
         texts: dict[tuple[int, int], list[Word]] = {}
-        for segment in line:
+        for segment in (part for whole in line for part in self._parts(whole)):
             place = self._at(segment[0].x), self._at(segment[-1].x)
             texts.setdefault(place, []).extend(segment)
         first = line[0][0]
-        return _Row([(*p, text_of(words)) for p, words in texts.items()], first.y, first.height)
+        told = [(*place, text_of(words)) for place, words in texts.items()]
+        if self._is_centred(line):
+            return _Row([(0, len(self._gaps), text_of(line[0]))], first.y, first.height, True)
+        return _Row(told, first.y, first.height)
 
-    def heading(self, line: Sequence[Segment], rules: Sequence[Rule]) -> _Row:
-        """Each segment over the columns that it is underlined for, or is centred above."""
-        texts: list[tuple[int, int, str]] = []
-        for segment in chain.from_iterable(map(self._parted, line)):
-            first, last = self._below(segment, rules)
-            if texts and first <= texts[-1][1]:
-                first = last = max(texts[-1][1] + 1, self._at(_middle(segment)))
-            texts.append((first, max(first, last), text_of(segment)))
-        return _Row([text for text in texts if text[0] <= len(self._gaps)], line[0][0].y)
+    def _is_centred(self, line: Sequence[Segment]) -> bool:
+        left = min(start for start, _ in self._reach.values())
+        right = max(end for _, end in self._reach.values())
+        first, last = line[0][0], line[0][-1]
+        off = abs((first.left + last.right) / 2 - (left + right) / 2)
+        inset = first.left - left > _INSET * first.height
+        return len(line) == 1 and inset and off < _MIDDLE * (right - left)
 
-    def _parted(self, segment: Segment) -> Iterator[Segment]:
-        """Headings that stand closely, parted above the gap between their columns."""
+    def _parts(self, segment: Segment) -> Iterator[Segment]:
+        """A text that runs into the next column, where its rest begins as that column does."""
         start = 0
-        for number, (before, word) in enumerate(pairwise(segment), 1):
-            wide = word.left - before.right >= _SPACED * min(before.height, word.height)
-            if wide and any(before.right < gap < word.left for gap in self._gaps):
+        for number, word in enumerate(segment):
+            column = self._at(word.x)
+            near = abs(word.left - self._reach.get(column, (0.0, 0.0))[0]) <= _EDGE * word.height
+            rest = self._at(segment[-1].x) == column
+            if number and near and rest and self._at(segment[number - 1].x) < column:
                 yield segment[start:number]
                 start = number
         yield segment[start:]
 
-    def _below(self, segment: Segment, rules: Sequence[Rule]) -> tuple[int, int]:
-        left, right = segment[0].left, segment[-1].right
-        under = [r for r in rules if 0 < r.at - segment[0].y <= _UNDER and r.start <= right]
-        for rule in (rule for rule in under if rule.end >= left):
-            covered = [
-                column
-                for column, (start, end) in self._reach.items()
-                if rule.start <= (start + end) / 2 <= rule.end
-            ]
-            if 0 < len(covered) < len(self._reach):
-                return min(covered), max(covered)
-        middle = _middle(segment)
-        covered = [
-            column
-            for column, (start, end) in self._reach.items()
-            if min(right, end) - max(left, start) > min(right - left, end - start) / 2
-        ]
-        if covered:
-            return min(covered), max(covered)
-        nearest = min(self._gaps, key=lambda gap: abs(gap - middle))
-        beside, at = self._at(nearest), self._at(middle)
-        start, end = self._reach.get(at, (middle, middle))
-        over = max(start - middle, middle - end) < abs(nearest - middle)
-        return (at, at) if over or beside == 1 else (beside - 1, beside)
-
-
-def _middle(segment: Segment) -> float:
-    return (segment[0].left + segment[-1].right) / 2
-
-
-def _stacked(rows: Sequence[_Row], rules: Sequence[Rule]) -> list[_Row]:
-    """Headings of several lines, each column's put together unless a line parts them."""
-    found: list[_Row] = []
-    for row in rows:
-        if not found or found[-1].spans or row.spans or _parted(found[-1], row, rules):
-            found.append(row)
-            continue
-        texts: dict[tuple[int, int], list[str]] = {}
-        for first, last, text in [*found[-1].texts, *row.texts]:
-            texts.setdefault((first, last), []).append(text)
-        found[-1] = _Row([(*place, " ".join(t)) for place, t in texts.items()], row.y)
-    return found
+    def headings(self, rules: Sequence[Rule], space: float | None) -> Headings:
+        """Tells which of the columns a heading stands over."""
+        return Headings(self._gaps, self._reach, rules, space)
 
 
 def _parted(upper: _Row, lower: _Row, rules: Sequence[Rule]) -> bool:
@@ -225,10 +220,14 @@ def _unwrapped(rows: Sequence[_Row]) -> list[_Row]:
     found: list[_Row] = []
     for row in rows:
         upper = found[-1] if found else None
-        if upper and (
-            (upper.label and _goes_on(row.texts[0]))
-            or _is_beside(upper, row)
-            or _is_rest(row, row.y - upper.y < _TIGHT * pitch)
+        if (
+            upper
+            and not (row.centred or upper.centred)
+            and (
+                (upper.label and (_goes_on(row.texts[0]) or row.y - upper.y < _TIGHT * pitch))
+                or _is_beside(upper, row)
+                or _is_rest(row, row.y - upper.y < _TIGHT * pitch)
+            )
         ):
             found[-1] = _together(upper, row)
         else:
@@ -237,9 +236,8 @@ def _unwrapped(rows: Sequence[_Row]) -> list[_Row]:
 
 
 def _is_beside(upper: _Row, lower: _Row) -> bool:
-    """Whether a wrapped label and the figures in its middle lie at heights that overlap."""
-    near = lower.y - upper.y < _OVERLAPS * min(upper.height, lower.height)
-    return near and (bool(upper.label) != bool(lower.label))
+    """Whether the lines lie at heights that overlap, as of a wrapped label beside its figures."""
+    return lower.y - upper.y < _OVERLAPS * min(upper.height, lower.height)
 
 
 def _banded(rows: Sequence[_Row], rules: Sequence[Rule]) -> list[_Row]:

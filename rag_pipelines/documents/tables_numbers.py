@@ -9,16 +9,24 @@ _MISSING = frozenset(
 )
 _FIGURE = re.compile(
     rf"\(?(?P<before>[^{_MINUS}+\d\s.,()]{{0,4}})\s*\(?(?P<sign>[{_MINUS}+]?)\s*"
-    r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\s*\*{0,2}"
+    r"(?P<digits>\d[\d.,'\s\u2009]*)\)?\s*(?P<after>%|[^\W\d_]{0,4}[²³]?|€|£|\$)\)?\s*\*{0,2}"
 )
 
+_YEAR = re.compile(r"(?:18|19|20|21)\d\d(?:\s*[-/\u2013]\s*\d{2,4})?\*?")
 _BRACKETED = re.compile(r"[^\d()]{0,4}\([^()]*\d[^()]*\)[^\d()]{0,5}")
 _MONEY = re.compile(
     r"[€$£¥]|\b(?:EUR|USD|GBP|CHF|JPY)\b|\b(?:euro|dollar|pound)s?\b", re.IGNORECASE
 )
 _NOTED = re.compile(r"\([A-Z]{1,3}\)")
 """Letters that stand for a missing figure and are told in a note."""
+_ROUND = re.compile(r"10{1,2}(?:[., ]?000)*")
+_THOUSANDS = re.compile(r"\(?['\u2019]?0{3}s?(?:\s\D*)?")
+"""The unit of a column, as in `Persons (000)`."""
+_NAME = re.compile(rf"[^\W\d_]+[{_MINUS}]\d")
+"""Letters and a number that are one name, as in `EU-15`."""
 _BEGINNING = re.compile(r"[^\d.,]*\d{1,3}")
+_ENDED = re.compile(r"\d[.,]\d{1,2}\)?$|[%€)]$")
+"""Decimals, as they end a figure; three digits may be thousands."""
 _GROUP = re.compile(r"\d{3}(?!\d)(?![.,]\d{3}(?!\d))")
 """How the digits go on where thousands are apart by spaces."""
 
@@ -35,6 +43,24 @@ def number_of(text: str) -> float | None:
     return -value if value is not None and match["sign"] and match["sign"] in _MINUS else value
 
 
+def are_figures(text: str) -> bool:
+    """A figure, several of them in one cell, as in `12 (3.4%)`, or one with a remark."""
+    if is_figure(text) or not text:
+        return bool(text)
+    first, *rest = text.split()
+    return is_figure(first) and bool(rest) and (rest[0][0] == "(" or all(map(is_figure, rest)))
+
+
+def is_round(text: str) -> bool:
+    """Whether a text may be what a heading counts by, as in `Rate per 1,000`."""
+    return bool(_ROUND.fullmatch(text)) or text in ("1,000", "1 000", "1.000", "1000")
+
+
+def is_year(text: str) -> bool:
+    """Whether a text is a year, or two of them that follow each other."""
+    return bool(_YEAR.fullmatch(text))
+
+
 def is_bracketed(text: str) -> bool:
     """Whether a figure stands in brackets, as a loss, an estimate or the size of a sample does."""
     return bool(_BRACKETED.fullmatch(text.strip()))
@@ -47,6 +73,8 @@ def is_money(text: str) -> bool:
 
 def is_figure(text: str) -> bool:
     """A figure, or one of the signs that stand for a missing one."""
+    if _THOUSANDS.fullmatch(text) or _NAME.match(text):
+        return False
     return text in _MISSING or bool(_NOTED.fullmatch(text)) or number_of(text) is not None
 
 
@@ -61,6 +89,11 @@ def are_two_figures(left: str, right: str) -> bool:
 def may_be_one_figure(left: str, right: str) -> bool:
     """Whether the words may be groups of one figure's digits, as in `12 345`."""
     return bool(_BEGINNING.fullmatch(left) and _GROUP.match(right))
+
+
+def is_whole_figure(left: str, right: str) -> bool:
+    """Whether the first word ends a figure, or the second begins one: `12.5`, `7%`, `$3`."""
+    return bool(_ENDED.search(left)) or right[0] in "$€£¥"
 
 
 def _stands_alone(text: str) -> bool:

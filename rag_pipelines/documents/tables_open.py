@@ -7,12 +7,16 @@ line of text is a row. Does not know tables without any line.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rag_pipelines.documents.tables_above import heading_start
+from rag_pipelines.documents.tables_bodies import rows_of
 from rag_pipelines.documents.tables_captions import is_numbered
 from rag_pipelines.documents.tables_divided import inside
 from rag_pipelines.documents.tables_grid import Grid
-from rag_pipelines.documents.tables_lines import grid_of_lines, segments_of
+from rag_pipelines.documents.tables_lines import grid_of_lines
 from rag_pipelines.documents.tables_page import Box, Engine, PageContent, Word
+from rag_pipelines.documents.tables_prose import without_prose
 from rag_pipelines.documents.tables_rules import Rule, frames
+from rag_pipelines.documents.tables_segments import segments_of
 from rag_pipelines.documents.tables_text import lines_of, text_of
 from rag_pipelines.documents.tables_worded import grid_of_words
 
@@ -34,10 +38,25 @@ def open_tables(page: PageContent) -> list[tuple[Engine, Box, Grid]]:
         drawn = [rule for rule in alone if box[1] <= rule.at <= box[3]]
         own = inside(page.words, box)
         if grid := grid_of_lines(own, drawn):
+            if not grid.headers:
+                box, grid = _headed(box, grid, page, drawn)
             found.append(("open", box, grid))
         elif grid := grid_of_words(own, rules):
             found.append(("worded", box, grid))
     return found
+
+
+def _headed(box: Box, grid: Grid, page: PageContent, rules: Sequence[Rule]) -> tuple[Box, Grid]:
+    """The table with the heading that stands above its first line, if one does."""
+    wide = (box[0], 0.0, box[2], box[3])
+    rows = rows_of(inside(without_prose(page.words), wide))
+    first = next((at for at, row in enumerate(rows) if row.y > box[1]), 0)
+    start = heading_start(rows, 0, first, len(rows) - 1) if rows and first else first
+    if start == first or not any(row.figures for row in rows[first:]):
+        return box, grid
+    wider = (box[0], rows[start].top - 0.5, box[2], box[3])
+    again = grid_of_lines(inside(page.words, wider), rules)
+    return (wider, again) if again and again.width == grid.width else (box, grid)
 
 
 def _within(rule: Rule, boxes: Sequence[Sequence[float]]) -> bool:

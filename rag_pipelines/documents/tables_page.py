@@ -1,4 +1,4 @@
-"""What a page of a PDF gives the table engines: words, ruling lines and aligned blocks.
+"""What a page of a PDF gives the table engines: words, ruling lines and filled shapes.
 
 Reads with liteparse, which is fast and needs no model. Runs in the document worker.
 """
@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from rag_pipelines.documents.tables_grid import Grid, grid_of_rows
 from rag_pipelines.documents.tables_rules import THIN, Rules, cleaned, rule_of
 
 if TYPE_CHECKING:
-    from liteparse.types import LayoutBlock, ParsedPage, TextItem
+    from liteparse.types import ParsedPage, TextItem
 
 Engine = Literal["ruled", "shaded", "open", "worded", "aligned"]
 """What finds tables: a frame of lines, filled cells, lines across figures or words, alignment."""
@@ -20,11 +19,16 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points from the page's top left corner."""
 
 _WHITE = "ffffff"
+_TURNED = 20.0
+"""Degrees from which a text does not run as the lines of the page do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word where it stands; `glued` to the one before where no space parts them."""
+    """A word where it stands; `glued` to the one before where no space parts them.
+
+    `upright` is one that runs as most of the page does; along a chart's axis they run up.
+    """
 
     text: str
     left: float
@@ -32,6 +36,7 @@ class Word:
     right: float
     bottom: float
     glued: bool = False
+    upright: bool = True
 
     @property
     def x(self) -> float:
@@ -48,31 +53,30 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class PageContent:
-    """One page, `number` from 1. `aligned` are the tables that liteparse sees in the text.
-
-    `fills` are rectangles of a colour that shows, larger than a line.
-    """
+    """One page, `number` from 1. `fills` are rectangles of a colour that shows, no lines."""
 
     number: int
     width: float
     height: float
     words: list[Word]
     rules: Rules
-    aligned: list[tuple[Box, Grid]] = field(default_factory=list[tuple[Box, Grid]])
     fills: list[Box] = field(default_factory=list[Box])
 
 
-def read_pages(path: Path) -> Iterator[PageContent]:
-    """The pages of a PDF. Raises `liteparse.ParseError` where it is none or is damaged."""
+def read_pages(path: Path, pages: str | None = None) -> Iterator[PageContent]:
+    """The pages of a PDF, or those of `pages`, such as `3-7`.
+
+    Raises `liteparse.ParseError` where it is none or is damaged.
+    """
     from liteparse.parser import LiteParse
 
     parser = LiteParse(
         ocr_enabled=False,
-        extract_blocks=True,
         emit_word_boxes=True,
         extract_vector_graphics=True,
         continue_on_page_error=True,
         max_pages=100_000,
+        target_pages=pages,
         num_workers=1,
         quiet=True,
     )
@@ -81,20 +85,24 @@ def read_pages(path: Path) -> Iterator[PageContent]:
 
 
 def _content(page: "ParsedPage") -> PageContent:
-    words = [word for item in page.text_items for word in _words(item)]
-    tables = [_aligned(block) for block in page.blocks or [] if block.kind == "table"]
+    turned = [abs((item.rotation + 180) % 360 - 180) > _TURNED for item in page.text_items]
+    mostly = sum(turned) * 2 > len(turned)
+    words = [
+        word
+        for item, aside in zip(page.text_items, turned, strict=True)
+        for word in _words(item, aside == mostly)
+    ]
     return PageContent(
         page.page_num,
         page.width,
         page.height,
         words,
         _rules(page),
-        [table for table in tables if table],
         list(_fills(page)),
     )
 
 
-def _words(item: "TextItem") -> Iterator[Word]:
+def _words(item: "TextItem", upright: bool) -> Iterator[Word]:
     end = 0
     for number, word in enumerate(item.words):
         start = item.text.find(word.text, end)
@@ -102,7 +110,7 @@ def _words(item: "TextItem") -> Iterator[Word]:
         end = max(end, start + len(word.text))
         if word.text.strip():
             right, bottom = word.x + word.width, word.y + word.height
-            yield Word(word.text, word.x, word.y, right, bottom, glued)
+            yield Word(word.text, word.x, word.y, right, bottom, glued, upright)
 
 
 def _rules(page: "ParsedPage") -> Rules:
@@ -128,13 +136,3 @@ def _fills(page: "ParsedPage") -> Iterator[Box]:
         shows = shape.fill and not shape.has_curve and not (shape.fill_color or "").endswith(_WHITE)
         if shows and min(width, height) > THIN:
             yield x, y, x + width, y + height
-
-
-def _aligned(block: "LayoutBlock") -> tuple[Box, Grid] | None:
-    header = [block.header] if block.header else []
-    rows = [*header, *(block.rows or [])]
-    if block.bbox is None or not rows:
-        return None
-    box = block.bbox
-    grid = grid_of_rows([[cell.text for cell in row] for row in rows], len(header))
-    return (box.x, box.y, box.x + box.width, box.y + box.height), grid

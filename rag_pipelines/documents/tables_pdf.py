@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rag_pipelines.documents.failures import DocumentFailure
+from rag_pipelines.documents.pdf_pages import opened
 from rag_pipelines.documents.tables_aligned import aligned_tables
+from rag_pipelines.documents.tables_captioned import captioned_tables
 from rag_pipelines.documents.tables_captions import caption_of, is_numbered
 from rag_pipelines.documents.tables_continued import Part
 from rag_pipelines.documents.tables_evidence import is_aligned_table, is_ruled_table
@@ -23,18 +25,27 @@ _MARGIN = 0.09
 """Share of the page's height at its ends in which running heads stand."""
 
 
-def read_tables_of(path: Path) -> list[dict[str, Any]]:
+def read_tables_of(path: Path, first: int = 1, last: int | None = None) -> list[dict[str, Any]]:
     """The tables of the PDF at `path` by page, JSON values that `part_of` reads.
+
+    Those of the pages from `first` to `last` only, counted from 1, where `last` is given.
 
     Raises:
         DocumentFailure: the file is no PDF, is damaged or encrypted.
     """
     from liteparse.types import ParseError
 
+    pages = f"{first}-{last}" if last else None
     try:
-        return [_told(part) for page in read_pages(Path(path)) for part in parts_of(page)]
+        return [_told(part) for page in read_pages(Path(path), pages) for part in parts_of(page)]
     except ParseError as error:
         raise DocumentFailure("damaged", str(error)[:500]) from None
+
+
+def count_pages(path: Path) -> int:
+    """How many pages the PDF at `path` has. Raises `DocumentFailure` where it cannot be opened."""
+    with opened(Path(path)) as document:
+        return len(document)
 
 
 def part_of(told: dict[str, Any]) -> Part:
@@ -76,7 +87,13 @@ def tables_on(page: PageContent) -> list[Found]:
             if not any(_overlap(box, other) for other in drawn)
         ]
     aligned = [Found("aligned", page.number, box, grid) for box, grid in aligned_tables(page)]
-    return [table for table in joined(ruled, aligned) if _speaks_for(table, page.words)]
+    found = [table for table in joined(ruled, aligned) if _speaks_for(table, page.words)]
+    found += [
+        Found("worded", page.number, box, grid)
+        for box, grid in captioned_tables(page)
+        if not any(_overlap(box, other.box) for other in found)
+    ]
+    return sorted(found, key=lambda table: (table.box[1], table.box[0]))
 
 
 def _overlap(one: Box, other: Box) -> bool:

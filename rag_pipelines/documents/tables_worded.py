@@ -11,6 +11,7 @@ from rag_pipelines.documents.tables_divided import column_gaps
 from rag_pipelines.documents.tables_grid import Cell, Grid, pruned
 from rag_pipelines.documents.tables_page import Word
 from rag_pipelines.documents.tables_rules import Rule
+from rag_pipelines.documents.tables_segments import segments_of
 from rag_pipelines.documents.tables_text import lines_of, text_of
 
 _LONGEST_LABEL = 12
@@ -52,6 +53,24 @@ def grid_of_words(words: Sequence[Word], rules: Sequence[Rule]) -> Grid | None:
         for number, row in enumerate([head, *rows])
         for column, text in enumerate(row)
     ]
+    return pruned(Grid(cells, 1))
+
+
+def grid_below_caption(lines: Sequence[Line]) -> Grid | None:
+    """The grid of lines of words, the first of which heads every column.
+
+    None where it does not, or what follows reads like prose.
+    """
+    if len(lines) < 3:
+        return None
+    gaps = column_gaps([line for line in lines if len(segments_of(line)) > 1], _GAP)
+    if not gaps or _runs_over(lines[0], gaps):
+        return None
+    rows = _rows(lines, gaps, parted=False)
+    texts = [_texts((word for line in row for word in line), gaps) for row in rows]
+    if not all(texts[0][1:]) or not _reads_as_table(texts[1:]):
+        return None
+    cells = [Cell(r, c, text) for r, row in enumerate(texts) for c, text in enumerate(row)]
     return pruned(Grid(cells, 1))
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from rag_pipelines.corpus.chunking import Splitter, splitter_for
 from rag_pipelines.documents.chunking import chunk_documents
-from rag_pipelines.documents.tables_grid import grid_of_rows, html_of
+from rag_pipelines.documents.tables_grid import html_of
 from rag_pipelines.inference.protocols import Tokenizer
 from rag_pipelines.inference.tokenizer import tokenizer_for
 from rag_pipelines.records import Chunk, DocumentTable, Element, Figure
 from rag_pipelines.sources import Chunking
 from rag_pipelines_tests.corpus.test_chunking import WordEmbedder
+from rag_pipelines_tests.grids import grid_of_rows
 
 MINILM: Tokenizer = tokenizer_for("all-minilm")
 WHERE: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import pytest
 
 from rag_pipelines.documents.tables_evidence import is_aligned_table
-from rag_pipelines.documents.tables_grid import grid_of_rows
+from rag_pipelines_tests.grids import grid_of_rows
 
 CONTENTS = [
     ["1", "Introduction", "2"],
