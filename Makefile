@@ -47,6 +47,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo test: export HF_HUB_OFFLINE ?= 1
 
+# Images often forbid Python to keep what it compiled; each process of ours would then compile
+# thousands of modules anew, half of the time that a short command takes.
+export PYTHONDONTWRITEBYTECODE :=
+
 demo: install ## ingest examples/, answer a question with citations, leave nothing running
 	@$(BIN)/python examples/demo.py
 
