@@ -58,7 +58,7 @@ up: install ## Dagster 3000, chat 8000, MLflow 5000 and the daemon, all on 127.0
 	@$(BIN)/rag up
 
 test: install ## all tests that this machine allows; the last line names what it lacked
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 bench: install ## time and quality against the baseline; EVAL_DATA=DIR holds evaluation sets
 	@EVAL_DATA="$(EVAL_DATA)" $(BIN)/python -m benchmarks
