@@ -1,4 +1,4 @@
-"""Which files of tests run first: the dear ones, so that no worker is left alone with one at the end.
+"""Which files of tests run first: the dear ones, lest a worker be left alone with one at the end.
 
 Knows folders, not tests. Files of a folder keep their order.
 """

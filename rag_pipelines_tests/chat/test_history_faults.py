@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from anyio.from_thread import start_blocking_portal
+from pymongo import MongoClient
 
 from rag_pipelines.chat.asking import OnFailure
 from rag_pipelines.chat.history.mongo import MongoHistory
@@ -24,6 +25,8 @@ pytestmark = [
     # pymongo leaves a socket open that it is connecting when its client is closed.
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
+NOT_WRITABLE_PRIMARY = 10107
+Admin = MongoClient[dict[str, Any]]
 FURTHER = 12
 """Questions while the server fails: a minute, if each waited."""
 POLICIES: list[OnFailure] = ["refuse", "degrade"]
@@ -40,6 +43,26 @@ def mongo_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port = free_port()
     with mongo_server(tmp_path_factory.mktemp("mongo"), port):
         yield port
+
+
+@pytest.fixture(scope="module")
+def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Admin]]:
+    """Where a replica set's only member listens, once it is the primary, and a client of it."""
+    port = free_port()
+    with (
+        mongo_server(tmp_path_factory.mktemp("primary"), port, alone=False),
+        Admin(f"mongodb://127.0.0.1:{port}/?directConnection=true") as admin,
+    ):
+        until(lambda: admin.admin.command("hello")["isWritablePrimary"])
+        yield f"mongodb://127.0.0.1:{port}", admin
+
+
+@pytest.fixture
+def replica_set(primary: tuple[str, Admin]) -> tuple[str, Admin]:
+    """The URL of a database of the test's own in that set, and that client."""
+    address, admin = primary
+    name = admin.admin.command("hello")["setName"]
+    return f"{address}/{uuid4().hex}?replicaSet={name}", admin
 
 
 @pytest.fixture
@@ -145,3 +168,70 @@ def test_a_server_that_is_down_at_the_start_is_used_once_it_is_up(
         with mongo_server(tmp_path, port):
             assert once_it_answers(client)["history"] == "stored"
             assert [turn["role"] for turn in kept(client)] == ["user", "assistant"]
+
+
+def stepped_down(
+    admin: MongoClient[dict[str, Any]], command: str, times: int | None = None
+) -> None:
+    """That command finds no primary, so many times; None is until it is told otherwise."""
+    mode = "alwaysOn" if times is None else {"times": times} if times else "off"
+    fails = {"failCommands": [command], "errorCode": NOT_WRITABLE_PRIMARY}
+    admin.admin.command("configureFailPoint", "failCommand", mode=mode, data=fails)
+
+
+def whole(turns: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
+    """Each question and its answer once, in order, and nothing else."""
+    stored = [turn["answer_id"] for turn in turns if turn["role"] == "assistant"]
+    assert stored == [answer["answer_id"] for answer in answers]
+    assert [turn["role"] for turn in turns] == ["user", "assistant"] * len(answers)
+    assert [turn["seq"] for turn in turns] == list(range(1, len(turns) + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["find", "insert", "update"])
+def test_a_primary_that_steps_down_once_is_asked_again_and_nothing_is_lost(
+    live: LiveRelease, releases: Releases, replica_set: tuple[str, Admin], command: str
+):
+    """Row F10: failover, short: the next command meets a member that is no primary any more."""
+    publish(releases, 1)
+    url, admin = replica_set
+    with serving(live, history=MongoHistory(url)) as client:
+        until(lambda: ready(client, 1))
+        answers = [ask(client).json()]
+        stepped_down(admin, command, times=1)
+        answers.append(ask(client).json())
+        assert [answer["history"] for answer in answers] == ["stored", "stored"]
+        whole(kept(client), answers)
+
+
+@pytest.mark.slow
+def test_a_set_without_a_primary_is_told_and_used_again_once_there_is_one(
+    live: LiveRelease, releases: Releases, replica_set: tuple[str, Admin]
+):
+    """Row F10: failover, long: no member takes writes for a while."""
+    publish(releases, 1)
+    url, admin = replica_set
+    with serving(live, history=MongoHistory(url)) as client:
+        until(lambda: ready(client, 1))
+        answers = [ask(client).json()]
+        stepped_down(admin, "insert")
+        held_to("refuse", ask(client))
+        stepped_down(admin, "insert", times=0)
+        answers.append(once_it_answers(client))
+        whole(kept(client), answers)
+
+
+@pytest.mark.slow
+def test_a_server_that_was_started_again_between_two_questions_is_no_failure(
+    live: LiveRelease, releases: Releases, tmp_path: Path
+):
+    """Row F10: connections that were opened before are of no use any more."""
+    publish(releases, 1)
+    port = free_port()
+    with serving(live, history=MongoHistory(f"mongodb://127.0.0.1:{port}/chat")) as client:
+        until(lambda: ready(client, 1))
+        answers: list[dict[str, Any]] = []
+        for _ in range(2):
+            with mongo_server(tmp_path, port):
+                answers.append(ask(client).json())
+                whole(kept(client), answers)

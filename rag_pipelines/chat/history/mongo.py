@@ -8,6 +8,7 @@ the client belongs to the event loop of that call.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -36,6 +37,8 @@ _CONNECT_SECONDS = 3
 """How long the client waits for a connection before it tries another."""
 _PATIENCE_SECONDS = 5
 """How long a call may take in all, the search for a server included."""
+_LOOK_SECONDS = 2
+"""How often the client looks which server is the primary: twice in a call's time."""
 _PAUSE_SECONDS = 3
 """How long a server that kept a call waiting in vain is left alone."""
 _SWEPT = 10
@@ -213,6 +216,7 @@ class MongoHistory:
                 "RAG_HISTORY_URL names a MongoDB server, but pymongo is not installed. Install it "
                 "with pip install 'rag_pipelines[mongo]', or keep conversations in sqlite:///FILE."
             ) from None
+        began = time.monotonic()
         try:
             with pymongo.timeout(_PATIENCE_SECONDS):
                 self._client = self._client or _client(self._url)
@@ -223,7 +227,8 @@ class MongoHistory:
                 yield db
         except PyMongoError as error:
             log.warning("MongoDB failed: %s", error)  # it names hosts, which callers need not know
-            unavailable = _Silent if error.timeout else HistoryUnavailable
+            waited = time.monotonic() - began >= _CONNECT_SECONDS
+            unavailable = _Silent if waited else HistoryUnavailable
             raise unavailable(
                 f"The MongoDB server that keeps conversations failed ({type(error).__name__}). "
                 "Look whether it runs, can be reached, and knows the user that RAG_HISTORY_URL "
@@ -237,7 +242,10 @@ def _client(url: str) -> AsyncMongoClient[Row]:
 
     try:
         return AsyncMongoClient(
-            url, appname="rag_pipelines", connectTimeoutMS=_CONNECT_SECONDS * 1000
+            url,
+            appname="rag_pipelines",
+            connectTimeoutMS=_CONNECT_SECONDS * 1000,
+            heartbeatFrequencyMS=_LOOK_SECONDS * 1000,
         )
     except (PyMongoError, ValueError):  # their messages may hold parts of a password
         raise HistoryUnavailable(
