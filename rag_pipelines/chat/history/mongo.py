@@ -37,6 +37,8 @@ _CONNECT_SECONDS = 3
 """How long the client waits for a connection before it tries another."""
 _PATIENCE_SECONDS = 5
 """How long a call may take in all, the search for a server included."""
+_GOODBYE_SECONDS = 1
+"""How long a server may take to hear that the client closes."""
 _LOOK_SECONDS = 2
 """How often the client looks which server is the primary: twice in a call's time."""
 _PAUSE_SECONDS = 3
@@ -168,7 +170,10 @@ class MongoHistory:
         """Close the connections. A later call makes new ones."""
         client, self._client = self._client, None
         if client:
-            await client.close()
+            import pymongo
+
+            with pymongo.timeout(_GOODBYE_SECONDS):  # half a minute, where the server is gone
+                await client.close()
 
     @property
     def _oldest(self) -> str:

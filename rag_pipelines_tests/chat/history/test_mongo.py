@@ -135,6 +135,15 @@ async def test_a_server_that_was_waited_for_in_vain_keeps_no_further_call_waitin
         await history.close()
 
 
+async def test_a_store_whose_server_is_gone_is_closed_all_the_same(tmp_path: Path):
+    port = free_port()
+    history = open_history(f"mongodb://127.0.0.1:{port}/gone")
+    with mongo_server(tmp_path, port):
+        await exchange(history, "before")
+    async with asyncio.timeout(PATIENCE):
+        await history.close()
+
+
 @pytest.mark.parametrize(
     "url",
     [
