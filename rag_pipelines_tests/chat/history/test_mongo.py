@@ -140,6 +140,7 @@ async def test_a_store_whose_server_is_gone_is_closed_all_the_same(tmp_path: Pat
     history = open_history(f"mongodb://127.0.0.1:{port}/gone")
     with mongo_server(tmp_path, port):
         await exchange(history, "before")
+    await asyncio.sleep(1)  # until the client knows
     async with asyncio.timeout(PATIENCE):
         await history.close()
 
