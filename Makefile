@@ -47,6 +47,10 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo test: export HF_HUB_OFFLINE ?= 1
 
+# Images often forbid Python to keep what it compiled; each process of ours would then compile
+# thousands of modules anew, half of the time that a short command takes.
+export PYTHONDONTWRITEBYTECODE :=
+
 demo: install ## ingest examples/, answer a question with citations, leave nothing running
 	@$(BIN)/python examples/demo.py
 
@@ -54,7 +58,7 @@ up: install ## Dagster 3000, chat 8000, MLflow 5000 and the daemon, all on 127.0
 	@$(BIN)/rag up
 
 test: install ## all tests that this machine allows; the last line names what it lacked
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 bench: install ## time and quality against the baseline; EVAL_DATA=DIR holds evaluation sets
 	@EVAL_DATA="$(EVAL_DATA)" $(BIN)/python -m benchmarks

@@ -287,13 +287,14 @@ class GroundedAnswer:
     """An answer after its sentences were held against what was retrieved.
 
     `text` carries citation marks like `[1]`; `grounded` is the share of the generated sentences
-    that had support, 0 to 1.
+    that had support, 0 to 1. `pieces` are its sentences, each with the space before it.
     """
 
     text: str
     citations: list[Citation] = field(default_factory=list[Citation])
     grounded: float = 0.0
     abstained: bool = False
+    pieces: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,8 +184,8 @@ class Settings(BaseSettings):
         validation_alias="DAGSTER_HOME",
         description="Dagster's instance; default RAG_HOME/dagster.",
     )
-    mlflow_tracking_uri: str = Field(
-        default_factory=lambda data: f"sqlite:///{data['home'] / 'mlflow.db'}",
+    mlflow_tracking_uri: SecretStr = Field(  # it may hold a password
+        default_factory=lambda data: SecretStr(f"sqlite:///{data['home'] / 'mlflow.db'}"),
         validation_alias="MLFLOW_TRACKING_URI",
         description="Where MLflow keeps its runs; default RAG_HOME/mlflow.db.",
     )

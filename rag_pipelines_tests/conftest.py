@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rag_pipelines_tests.machine import NEEDS, closing_line, skip_what_is_lacking
+from rag_pipelines_tests.order import dearest_first
 
 LACKING = pytest.StashKey[dict[str, int]]()
 
@@ -27,6 +28,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    dearest_first(items)
     config.stash[LACKING] = skip_what_is_lacking(items, NEEDS)
 
 

@@ -31,7 +31,7 @@ def test_without_a_variable_all_state_lies_under_one_folder(tmp_path: Path):
     assert found.releases == tmp_path / ".rag" / "releases"
     assert found.assets == str(tmp_path / ".rag" / "assets")
     assert found.blobs == str(tmp_path / ".rag" / "blobs")
-    assert found.mlflow_tracking_uri == f"sqlite:///{tmp_path}/.rag/mlflow.db"
+    assert found.mlflow_tracking_uri.get_secret_value() == f"sqlite:///{tmp_path}/.rag/mlflow.db"
     assert found.history_url.get_secret_value() == f"sqlite:///{tmp_path}/.rag/history.db"
     assert (found.embedder, found.generator) == ("onnx:minilm", None)
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -63,6 +64,12 @@ def test_help_lists_every_target():
 
 def test_make_alone_is_help():
     assert make() == make("help")
+
+
+def test_what_make_runs_keeps_its_bytecode(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    asked = "import sys; print(sys.dont_write_bytecode)"
+    assert make("--eval", f"ask: ; @{sys.executable} -c '{asked}'", "ask") == "False\n"
 
 
 def test_the_lock_pins_every_requirement_within_its_range():

@@ -4,7 +4,7 @@ Knows the order: make it stand alone, search, judge, prompt, generate, ground. D
 where the release came from, or who asks; remembers nothing between questions.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from uuid import uuid4
@@ -100,13 +100,22 @@ async def answer_events(
     yield told.retrieved(asked, len(hits))
     if not relevant(asked, hits):
         yield told.done(abstention())
-    elif version.generator.name == EXTRACTIVE:  # chosen by meaning here, by words alone there
+    elif version.generator.name == EXTRACTIVE:  # which sentences answer is for retrieval to say
         with step("generate"):
             said = await computed(lambda: extractive_answer(asked, hits, version.embedder))
+        for event in _quoted(said):
+            yield event
         yield told.done(said)
     else:
         async for event in _generated(asked, hits, told):
             yield event
+
+
+def _quoted(said: GroundedAnswer) -> Iterator[Event]:
+    """An extractive answer sentence by sentence, as one that is being written is told."""
+    for piece, citation in zip(said.pieces, said.citations, strict=True):
+        yield Token(piece)
+        yield Sentence(piece, shown(citation))
 
 
 async def _generated(asked: str, hits: Sequence[Hit], told: "_Telling") -> AsyncGenerator[Event]:

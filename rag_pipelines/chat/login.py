@@ -30,11 +30,15 @@ class LoginBody(BaseModel):
 
 
 class MeBody(BaseModel):
-    """Who asks: `user` is null where keys exist and none was given."""
+    """Who asks: `user` is null where keys exist and none was given.
+
+    `revoked`: this browser was logged in with a key that is none any more.
+    """
 
     user: str | None
     keys: bool
     logged_in: bool
+    revoked: bool
 
 
 def login_routes(keys: Keys) -> APIRouter:
@@ -70,7 +74,9 @@ def login_routes(keys: Keys) -> APIRouter:
         """The user of this browser or key, and whether the service asks for keys."""
         caller = caller_of(request)
         user = caller.user if caller.keyed else LOCAL
-        return MeBody(user=user, keys=caller.keyed, logged_in=caller.user is not None)
+        inside = caller.user is not None
+        revoked = caller.keyed and not inside and COOKIE in request.cookies
+        return MeBody(user=user, keys=caller.keyed, logged_in=inside, revoked=revoked)
 
     return router
 

@@ -62,6 +62,7 @@ def serve(
     embedder = load_embedder(settings.embedder, settings.home, servers)
     releases = Releases(settings.releases, settings.keep_releases)
     url = settings.history_url.get_secret_value()
+    tracking = settings.mlflow_tracking_uri.get_secret_value()
     parts = Parts(
         live=LiveRelease(releases, embedder, load),
         blobs=Blobs(settings.blobs),
@@ -71,7 +72,7 @@ def serve(
         admission=Admission(settings.queue, settings.queue_seconds),
         on_history_failure=settings.history_failure,
         slots=settings.slots,
-        traces=Traces(MlflowTraces(settings.mlflow_tracking_uri), settings.trace_sampling),
+        traces=Traces(MlflowTraces(tracking), settings.trace_sampling),
     )
     run(listening, parts, ready)
 

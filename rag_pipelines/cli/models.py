@@ -68,7 +68,7 @@ def compare(
     """What was measured of each variant and which won, from MLflow alone."""
     from rag_pipelines.models.tracked import compared
 
-    found = compared(settings().mlflow_tracking_uri, run)
+    found = compared(settings().mlflow_tracking_uri.get_secret_value(), run)
     print_json(_told(found)) if as_json else _show(found)
 
 

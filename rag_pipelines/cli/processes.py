@@ -25,7 +25,8 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Service:
     """A program to keep running.
 
-    `variable` is the setting that moves its port; `environment` adds to this process's own.
+    `variable` is the setting that moves its port; `environment` adds to this process's own, and is
+    shown nowhere.
     """
 
     name: str
@@ -33,7 +34,7 @@ class Service:
     host: str = ""
     port: int = 0
     variable: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
     def url(self) -> str:

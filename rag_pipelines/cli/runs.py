@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -27,7 +28,7 @@ def run_job(
         "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
     }
     return (
-        defs()
+        _definitions()
         .resolve_job_def(job)
         .execute_in_process(
             run_config=config,
@@ -37,6 +38,12 @@ def run_job(
             raise_on_error=False,
         )
     )
+
+
+@cache
+def _definitions() -> dg.Definitions:
+    """Loaded once: a run for each source, a build and a publication would each load them anew."""
+    return defs()
 
 
 def complaints(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -33,6 +33,8 @@ def services_of(settings: Settings) -> list[Service]:
             settings.mlflow_port,
             "RAG_MLFLOW_PORT",
             {
+                # Not on the command line, which every user of the machine may read.
+                "MLFLOW_BACKEND_STORE_URI": settings.mlflow_tracking_uri.get_secret_value(),
                 "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # six idle processes of 240 MB
                 "MLFLOW_DISABLE_TELEMETRY": "true",
             },
@@ -48,10 +50,9 @@ def services_of(settings: Settings) -> list[Service]:
 
 
 def _mlflow(settings: Settings) -> list[str]:
-    where = ["--backend-store-uri", settings.mlflow_tracking_uri]
     artifacts = ["--artifacts-destination", str(settings.home / "mlflow")]
     listen = ["--host", LOOPBACK, "--port", str(settings.mlflow_port), "--workers", "1"]
-    return [_program("mlflow"), "server", *where, *artifacts, *listen]
+    return [_program("mlflow"), "server", *artifacts, *listen]
 
 
 def _program(name: str) -> str:

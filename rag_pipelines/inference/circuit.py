@@ -1,6 +1,6 @@
-"""A circuit breaker: a model that keeps failing is left alone for a while.
+"""A circuit breaker: a server that keeps failing is left alone for a while.
 
-Knows when a call may be made and what its end says about the model. Does not know what is called.
+Knows when a call may be made and what its end says about the server. Does not know what is called.
 Written here because a library (purgatory) lets every waiting call through when the pause is over
 and takes a reader that goes away for a failure or a success.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.errors import ModelError, ModelUnavailable, RagError
 from rag_pipelines.inference.transport import Refused
 
 State = Literal["closed", "open", "half_open"]
@@ -22,7 +22,16 @@ class Circuit:
     That call's success closes it, its failure opens it anew. Used from one event loop.
     """
 
-    def __init__(self, name: str, limit: int, pause: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        limit: int,
+        pause: float,
+        failure: type[RagError] = ModelError,
+        unavailable: type[RagError] = ModelUnavailable,
+    ) -> None:
+        """`failure` is what counts; `unavailable` is raised for calls that may not be made."""
+        self._failure, self._unavailable = failure, unavailable
         self._name = name
         self._limit = limit
         self._pause = pause
@@ -40,9 +49,9 @@ class Circuit:
 
     @contextmanager
     def call(self) -> Iterator[None]:
-        """Around one call. Raises `ModelUnavailable` where none may be made.
+        """Around one call. Raises `unavailable` where none may be made.
 
-        A call that its reader ends says nothing about the model; one that the model's server
+        A call that its reader ends says nothing about the server; one that a model's server
         refuses says that it is there.
         """
         probe = self._admitted()
@@ -51,7 +60,7 @@ class Circuit:
         except Refused:
             self._succeeded()
             raise
-        except ModelError as error:
+        except self._failure as error:
             self._failed(error, probe)
             raise
         else:
@@ -66,9 +75,9 @@ class Circuit:
             return False
         if self.state == "open" or self._probing:
             when = f"in {self._left():.0f} s" if self._left() > 0 else "just now"
-            raise ModelUnavailable(
-                f"{self._name} failed {self._failures} times in a row and is tried again {when}; "
-                f"at last: {self._last}"
+            failed = f"{self._failures} times in a row" if self._failures > 1 else "once"
+            raise self._unavailable(
+                f"{self._name} failed {failed} and is tried again {when}; at last: {self._last}"
             )
         self._probing = True
         return True
@@ -77,7 +86,7 @@ class Circuit:
         self._failures = 0
         self._opens_until = None
 
-    def _failed(self, error: ModelError, probe: bool) -> None:
+    def _failed(self, error: RagError, probe: bool) -> None:
         self._failures += 1
         self._last = str(error)
         # Calls from before it opened fail later: they do not make the pause longer.

@@ -1,21 +1,19 @@
-"""The generator `extractive:`: answers in the passages' own sentences, with no model at all."""
+"""The generator `extractive:`: passages in their own words, with no model at all.
+
+Which of their sentences answer a question is for `retrieval` to say (`extractive_answer`), where
+the service asks; here stands what makes it a generator like any other.
+"""
 
 import os
 from collections.abc import AsyncGenerator, Sequence
 
 from rag_pipelines.inference.protocols import Prompt
-from rag_pipelines.inference.sentences import best_sentences
 
 NAME = "extractive:"
-_SENTENCES = 3
 
 
 class ExtractiveGenerator:
-    """The sentences that support an answer best, verbatim, best first.
-
-    Says nothing at all where no passage shares a word with the question. `max_tokens` counts
-    words here.
-    """
+    """The passages, verbatim, best first. `max_tokens` counts words here."""
 
     name = NAME
     digest = ""
@@ -30,12 +28,10 @@ class ExtractiveGenerator:
         return [len(text.split()) for text in texts]
 
     async def stream(self, prompt: Prompt, max_tokens: int) -> AsyncGenerator[str]:
-        """One piece for each sentence."""
+        """One piece for each passage, the last cut where no more words are allowed."""
         left = max_tokens
-        for position, sentence in enumerate(
-            best_sentences(prompt.question, prompt.hits, _SENTENCES)
-        ):
-            left -= len(sentence.text.split())
-            if left < 0 and position:
-                return
-            yield f" {sentence.text}" if position else sentence.text
+        for hit in prompt.hits:
+            words = hit.chunk.text.split()[:left]
+            left -= len(words)
+            if words:
+                yield f"{' '.join(words)}\n"

@@ -53,7 +53,7 @@ def compared_variants(context: dg.AssetExecutionContext, project: Project) -> Co
         models,
         _conditions(worker),
         Artifacts(settings.artifacts),
-        settings.mlflow_tracking_uri,
+        settings.mlflow_tracking_uri.get_secret_value(),
         settings.home / "mlflow",
     )
     url = f"http://127.0.0.1:{settings.mlflow_port}/#/experiments"

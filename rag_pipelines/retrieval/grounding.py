@@ -162,7 +162,10 @@ def without_marks(text: str) -> str:
 def extractive_answer(
     question: str, hits: Sequence[Hit], embedder: Embedder | None = None
 ) -> GroundedAnswer:
-    """The passages' own sentences that answer best, one to three, cited; else an abstention."""
+    """The passages' own sentences that answer best, one to three, cited; else an abstention.
+
+    Each of its `pieces` rests on a citation of its own, in the same order.
+    """
     if not relevant(question, hits):
         return abstention()
     ranked = answering(question, hits, embedder)
@@ -211,7 +214,12 @@ class _Answer:
 
     def finished(self, claims: int) -> GroundedAnswer:
         share = len(self._pieces) / claims if claims else 0.0
-        return GroundedAnswer(text="".join(self._pieces), citations=self.citations, grounded=share)
+        return GroundedAnswer(
+            text="".join(self._pieces),
+            citations=self.citations,
+            grounded=share,
+            pieces=self._pieces,
+        )
 
 
 def _citation(number: int, evidence: Evidence) -> Citation:

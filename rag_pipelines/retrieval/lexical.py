@@ -6,7 +6,9 @@ how a text becomes terms is in `words`.
 
 import logging
 import math
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +29,34 @@ def build_lexical(chunks: Sequence[Chunk], path: Path) -> None:
     """Write the index of the chunks' `embedded_text` into the directory `path`."""
     library = _bm25s()
     path.mkdir(parents=True, exist_ok=True)
-    index = library.BM25(k1=K1, b=B, method="lucene")
+    index = library.BM25(k1=K1, b=B, method="lucene", csc_backend="numpy")
     corpus = _corpus(chunk.embedded_text for chunk in chunks)
     index.index(corpus, create_empty_token=False, show_progress=False)
     index.save(path, show_progress=False)
 
 
 def _bm25s() -> Any:
-    import bm25s  # pyright: ignore[reportMissingTypeStubs] - it ships none
+    with _hidden("numba", "scipy", "scipy.sparse"):
+        import bm25s  # pyright: ignore[reportMissingTypeStubs] - it ships none
 
     logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
     return bm25s
+
+
+@contextmanager
+def _hidden(*names: str) -> Generator[None]:
+    """Modules that an import is to do without.
+
+    bm25s imports numba and SciPy wherever they are installed, most of a CPU second in every
+    process that opens an index, and what is asked of it here uses neither.
+    """
+    missing = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(missing))  # pyright: ignore - None hides a module
+    try:
+        yield
+    finally:
+        for name in missing:
+            del sys.modules[name]
 
 
 def _corpus(texts: Iterable[str]) -> tuple[list[list[int]], dict[str, int]]:

@@ -49,6 +49,7 @@ class Fake:
     model: str = "fake:echo"
     fails: str | None = None
     keys: bool = False
+    key: str = KEY
     stepped: bool = False
     steps: Semaphore = field(default_factory=lambda: Semaphore(0))
     left: Event = field(default_factory=Event)
@@ -119,22 +120,23 @@ def _add_access(app: FastAPI, fake: Fake) -> None:
     async def gate(request: Request, call_next: Any) -> Response:
         path = request.url.path
         free = path in (*pages.STATIC, "/api/me", "/api/login", "/api/logout")
-        if fake.keys and not free and request.cookies.get("rag_session") != KEY:
+        if fake.keys and not free and request.cookies.get("rag_session") != fake.key:
             return _refused(401, "key_required", "This service asks for a key.")
         return await call_next(request)
 
     @app.get("/api/me")
     async def me(request: Request) -> dict[str, Any]:
-        inside = not fake.keys or request.cookies.get("rag_session") == KEY
+        inside = not fake.keys or request.cookies.get("rag_session") == fake.key
         user = ("ada" if fake.keys else "local") if inside else None
-        return {"user": user, "keys": fake.keys, "logged_in": inside}
+        revoked = not inside and "rag_session" in request.cookies
+        return {"user": user, "keys": fake.keys, "logged_in": inside, "revoked": revoked}
 
     @app.post("/api/login")
     async def login(request: Request) -> Response:
-        if (await request.json())["key"] != KEY:
+        if (await request.json())["key"] != fake.key:
             return _refused(401, "wrong_key", "That is no key of this service.")
         response = Response(status_code=204)
-        response.set_cookie("rag_session", KEY, httponly=True, samesite="strict")
+        response.set_cookie("rag_session", fake.key, httponly=True, samesite="strict")
         return response
 
     @app.post("/api/logout")

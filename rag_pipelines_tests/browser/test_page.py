@@ -1,5 +1,7 @@
 """What a person does on the page, in a browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -149,6 +151,28 @@ def test_a_key_lets_in_and_logging_out_shuts(page: Page, fake: Fake):
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_label("Key")).to_be_visible()
     expect(page.locator("#turns")).to_be_hidden()
+
+
+def test_who_is_shut_out_by_a_revoked_key_is_told_so_at_once_and_on_coming_back(
+    page: Page, fake: Fake
+):
+    fake.keys = True
+    page.goto("/")
+    expect(page.get_by_label("Key")).to_have_accessible_description(re.compile("from rag_ on"))
+    expect(page.locator("#login-error")).to_be_empty()
+    page.get_by_label("Key").fill(KEY)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#user")).to_have_text("ada")
+    fake.key = "rag_another"
+    page.get_by_label("Question", exact=True).fill("How long is the warranty?")
+    page.keyboard.press("Enter")
+    for _ in range(2):
+        expect(page.locator("#login-error")).to_contain_text("it was revoked")
+        expect(page.locator("#turns")).to_be_hidden()
+        page.reload()
+    page.get_by_label("Key").fill(fake.key)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#user")).to_have_text("ada")
 
 
 def test_a_change_of_release_is_told_once_and_quietly(asked: Page, fake: Fake):

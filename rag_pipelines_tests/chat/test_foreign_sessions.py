@@ -255,6 +255,18 @@ class TwoUsers(RuleBasedStateMachine):
         rated[1]["rating"] = rating
         assert self.refresh(who, session) == told
 
+    @precondition(lambda self: self.answers)
+    @rule(who=USERS, number=NUMBERS)
+    def trace(self, who: str, number: int) -> None:
+        """Who was given an answer may trace it, until its session is deleted."""
+        answer, session = picked(self.answers.items(), number)
+        response = self.call(who, "GET", f"/api/answers/{answer}/lineage")
+        told = self.told[session][1] if self.owner(session) == who else {"messages": []}
+        if answer in {message["answer_id"] for message in told["messages"]}:
+            assert (response.status_code, response.json()["answer_id"]) == (200, answer)
+        else:
+            assert error(response) == (404, "unknown_answer")
+
     @rule(who=USERS, query=st.sampled_from(["user_id[$ne]=x", "limit[$gt]=1", "session_id=s1"]))
     def list_with_operators(self, who: str, query: str) -> None:
         response = self.call(who, "GET", f"/api/sessions?{query}")

@@ -46,12 +46,14 @@ def me(client: httpx.Client) -> dict[str, object]:
 
 def test_a_browser_is_let_in_after_it_logged_in_until_it_logs_out(browser: httpx.Client, ann: str):
     assert not let_in(browser)
-    assert me(browser) == {"user": None, "keys": True, "logged_in": False}
+    outside = {"user": None, "keys": True, "logged_in": False, "revoked": False}
+    assert me(browser) == outside
     assert browser.post("/api/login", json={"key": f" {ann}\n"}).status_code == 204
     assert let_in(browser)
-    assert me(browser) == {"user": "ann", "keys": True, "logged_in": True}
+    assert me(browser) == outside | {"user": "ann", "logged_in": True}
     assert browser.post("/api/logout").status_code == 204
     assert not let_in(browser)
+    assert me(browser) == outside
 
 
 def test_the_cookie_is_for_this_sites_own_pages_and_holds_no_key(browser: httpx.Client, ann: str):
@@ -80,6 +82,7 @@ def test_the_cookie_ends_with_its_key_and_outlives_a_restart(
         keys.add("bob")
         keys.revoke("ann")
         assert not let_in(restarted)
+        assert me(restarted)["revoked"]
         keys.add("ann")
         assert not let_in(restarted), "another key of the same user"
 
@@ -121,5 +124,6 @@ def test_wrong_keys_are_bounded_and_shut_nobody_else_out(browser: httpx.Client, 
 
 def test_without_keys_there_is_nothing_to_log_in_to(tmp_path: Path):
     with service(tmp_path, Keys(tmp_path / "keys.json")) as client:
-        assert me(client) == {"user": "local", "keys": False, "logged_in": False}
+        inside = {"user": "local", "keys": False, "logged_in": False, "revoked": False}
+        assert me(client) == inside
         assert client.post("/api/login", json={"key": "rag_x"}).status_code == 401

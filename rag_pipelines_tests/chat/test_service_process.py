@@ -7,6 +7,7 @@ ends it, and the next test starts another over the same state.
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -174,7 +175,11 @@ def test_a_service_killed_in_the_middle_of_answers_keeps_no_half_turn_and_starts
         killed.wait()
         assert [one.result()[-1] for one in told] == ["cut off"] * 5
     goes_on.set()
+    began = time.monotonic()
     service.run()
+    told_ready = httpx.get(f"{service.base}/readyz", timeout=60, trust_env=False)
+    assert (told_ready.status_code, told_ready.json()["status"]) == (200, "ok")
+    print(f"kill -9: answers again after {time.monotonic() - began:.1f} s")
     question, answer = ("user", "complete"), ("assistant", "complete")
     for number in numbers:
         assert turns(service.base, number) == [question]

@@ -96,6 +96,17 @@ def test_events_come_in_their_order_and_the_last_is_the_answer(client: httpx.Cli
     assert "cheese" not in draft
 
 
+def test_an_extractive_answer_comes_sentence_by_sentence(client: httpx.Client, echo: Echo):
+    echo.name = "extractive:"
+    events = asked(client)
+    (_, *between, (last, done)) = events
+    assert last == "done"
+    assert [name for name, _ in between] == ["token", "citation"] * len(between[::2])
+    assert between
+    assert [data for name, data in between if name == "citation"] == done["citations"]
+    assert "".join(str(data["text"]) for name, data in between if name == "token") == done["answer"]
+
+
 def test_streamed_and_whole_the_answer_is_the_same(client: httpx.Client, echo: Echo):
     echo.says = SAYS
     whole = client.post("/api/question", json={"question": QUESTION}).json()

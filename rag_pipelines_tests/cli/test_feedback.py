@@ -8,7 +8,7 @@ from pathlib import Path
 from rag_pipelines.chat.history.protocol import Feedback
 from rag_pipelines.chat.history.sqlite import SqliteHistory
 from rag_pipelines_tests.chat.history.talk import exchange, opinion
-from rag_pipelines_tests.cli.test_keys import rag
+from rag_pipelines_tests.end_to_end.serving import rag
 
 
 async def rated(home: Path) -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.inference.minilm.store import int8_model
 from rag_pipelines_tests.end_to_end.installation import TOPICS, Installation, Site, sentence_of
 
 
@@ -22,8 +23,19 @@ def site(tmp_path: Path) -> Iterator[Site]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedder's graph as an installation makes it at first use; two CPU seconds of work."""
+    home = tmp_path_factory.mktemp("models")
+    int8_model(home)
+    return home / "models"
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+def installation(tmp_path: Path, models: Path) -> Installation:
+    """Nothing is configured yet, and the embedder was used before."""
     folder = tmp_path / "installation"
     folder.mkdir()
-    return Installation(folder)
+    made = Installation(folder)
+    made.use_models(models)
+    return made

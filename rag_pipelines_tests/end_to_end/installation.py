@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -58,6 +59,11 @@ class Site:
         page = f"<html lang=en><head><title>Log</title></head><body>{body}</body></html>"
         (self.folder / "index.html").write_text(page)
 
+    def become(self, folder: Path) -> None:
+        """Serve copies of the pages in `folder`, as old as those are, and no others."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(folder, self.folder)
+
     def close(self) -> None:
         self.server.shutdown()
         self.server.server_close()
@@ -77,6 +83,10 @@ class Installation:
     @property
     def home(self) -> Path:
         return self.folder / "home"
+
+    def use_models(self, made: Path) -> None:
+        """Take models that another installation made; nobody writes into a model's file."""
+        shutil.copytree(made, self.home / "models", copy_function=os.link)
 
     def sources(self, text: str) -> None:
         (self.folder / "sources.yaml").write_text(text)

@@ -18,8 +18,8 @@ from playwright.sync_api import expect
 
 from rag_pipelines.sources import GoldenQuestion, load_golden
 from rag_pipelines_tests.browser.launch import chromium
-from rag_pipelines_tests.cli.test_keys import service
 from rag_pipelines_tests.end_to_end.installation import Installation, website
+from rag_pipelines_tests.end_to_end.serving import service
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "examples"

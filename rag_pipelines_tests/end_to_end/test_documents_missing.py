@@ -31,6 +31,9 @@ COLOURS = {
 ANSWERED = 2
 """Pictures that the captioner describes before it goes off: the letters' one, the album's first."""
 
+PATIENCE_SECONDS = 12.0
+"""What captions may take: a captioner that is off uses it up, silent."""
+
 
 def with_pictures(path: Path, sentence: str, *colours: str) -> None:
     """A PDF of a sentence, and a picture over its caption for each colour."""
@@ -96,6 +99,7 @@ def project(tmp_path: Path, captioner: ModelServer) -> Project:
         sources=sources,
         generator="extractive:",
         captioner="ollama:llava",
+        caption_seconds=PATIENCE_SECONDS,
         ollama_host=captioner.address,
     )
     return Project(found)

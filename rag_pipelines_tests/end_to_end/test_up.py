@@ -7,8 +7,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -17,6 +18,8 @@ import pytest
 from rag_pipelines_tests.end_to_end.installation import website
 
 pytestmark = pytest.mark.slow
+
+T = TypeVar("T")
 
 PORTS = ("RAG_PORT", "RAG_DAGSTER_PORT", "RAG_MLFLOW_PORT")
 PATIENCE_SECONDS = 240.0
@@ -87,8 +90,21 @@ def descendants(process: "subprocess.Popen[str]") -> list[psutil.Process]:
 
 def addresses(processes: list[psutil.Process]) -> set[str]:
     """Row B18: where they listen."""
-    open_ = [port for process in processes for port in process.net_connections("inet")]
+    open_ = [port for ports in looked(processes, _connections) for port in ports]
     return {port.laddr.ip for port in open_ if port.status == psutil.CONN_LISTEN}
+
+
+def _connections(process: psutil.Process) -> list[Any]:
+    return process.net_connections("inet")
+
+
+def looked(processes: list[psutil.Process], look: Callable[[psutil.Process], T]) -> list[T]:
+    """What is seen of each that is still there: a run's own come and go."""
+    seen: list[T] = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            seen.append(look(process))
+    return seen
 
 
 def until(look: Callable[[], bool], what: str, folder: Path) -> None:
@@ -131,7 +147,10 @@ def test_what_was_refreshed_is_published_and_one_signal_stops_everything(folder,
         assert found is not None
         assert found.json()["results"][0]["url"] == f"{site.url}sextant.html"
         started = descendants(process)
-        assert any("dagster-daemon" in " ".join(child.cmdline()) for child in started)
+        commands = looked(started, lambda child: " ".join(child.cmdline()))
+        assert any("dagster-daemon" in command for command in commands)
+        assert (folder / ".rag" / "mlflow.db").exists()
+        assert not any("mlflow.db" in command for command in commands), "an address may be secret"
         assert addresses(started) == {"127.0.0.1"}, "whatever listens is this machine's own"
 
         process.send_signal(signal.SIGINT)

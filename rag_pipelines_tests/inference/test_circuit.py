@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from rag_pipelines.errors import ModelError, ModelUnavailable
+from rag_pipelines.errors import FetchError, ModelError, ModelUnavailable, TooLarge
 from rag_pipelines.inference.circuit import Circuit
 from rag_pipelines.inference.transport import Refused
 
@@ -73,3 +73,14 @@ def test_a_server_that_refuses_a_request_is_there():
     circuit = _opened(0)
     _fail(circuit, Refused)
     assert circuit.state == "closed"
+
+
+def test_what_counts_as_a_failure_and_what_is_raised_is_its_owners_choice():
+    circuit = Circuit("store", 1, LONG, failure=TooLarge, unavailable=FetchError)
+    with pytest.raises(FetchError), circuit.call():
+        raise FetchError
+    assert circuit.state == "closed"
+    with pytest.raises(TooLarge), circuit.call():
+        raise TooLarge("it broke")
+    with pytest.raises(FetchError, match=r"store failed once .* it broke"), circuit.call():
+        pass

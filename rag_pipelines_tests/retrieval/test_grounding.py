@@ -159,6 +159,8 @@ def test_the_right_sentence_answers(site: Retriever, embedder: Embedder):
     ):
         hits = site.search(question)
         answer = extractive_answer(question, hits, embedder)
+        assert "".join(answer.pieces) == answer.text
+        assert len(answer.pieces) == len(answer.citations)
         assert words in answer.text
         assert marks(answer.text) == [c.n for c in answer.citations]
         assert 1 <= len(answer.citations) <= 3

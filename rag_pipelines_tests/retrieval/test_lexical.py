@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +113,16 @@ def test_top_rows_are_those_of_a_full_sort():
     whole = np.argsort(-scores, kind="stable")
     for k in (0, 1, 7, 100, 500, 900):
         assert top_rows(scores, k).tolist() == whole[:k].tolist()
+
+
+def test_an_index_is_opened_without_compilers_and_they_stay_importable(tmp_path: Path):
+    build_lexical([passage(text) for text in TEXTS[:2]], tmp_path)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from rag_pipelines.retrieval.lexical import LexicalIndex\n"
+        f"LexicalIndex.open(Path({str(tmp_path)!r})).search('max_connections', 1)\n"
+        "print({'numba', 'scipy.sparse'} & set(sys.modules))\n"
+        "import numba, scipy.sparse; print(scipy.sparse.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["set()", "scipy.sparse"]

@@ -8,6 +8,7 @@ the client belongs to the event loop of that call.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -23,6 +24,7 @@ from rag_pipelines.chat.history.kept import (
 )
 from rag_pipelines.chat.history.mongo_turns import append, remove, turn_in
 from rag_pipelines.chat.history.protocol import Feedback, HistoryUnavailable, Session, Turn
+from rag_pipelines.inference.circuit import Circuit
 
 if TYPE_CHECKING:
     from pymongo import AsyncMongoClient
@@ -35,6 +37,12 @@ _CONNECT_SECONDS = 3
 """How long the client waits for a connection before it tries another."""
 _PATIENCE_SECONDS = 5
 """How long a call may take in all, the search for a server included."""
+_GOODBYE_SECONDS = 1
+"""How long a server may take to hear that the client closes."""
+_LOOK_SECONDS = 2
+"""How often the client looks which server is the primary: twice in a call's time."""
+_PAUSE_SECONDS = 3
+"""How long a server that kept a call waiting in vain is left alone."""
 _SWEPT = 10
 """Expired sessions that are deleted in passing, at most, whenever a turn is stored."""
 
@@ -57,10 +65,15 @@ INDEXES: Final = {
 """Name, fields and uniqueness of each collection's indexes; every read is answered from one."""
 
 
+class _Silent(HistoryUnavailable):
+    """The server was waited for in vain."""
+
+
 class MongoHistory:
     """A `ChatHistory` in the database that a URL names, or in `rag` where it names none.
 
-    A session that begins anew after its end is another one, so turns know it by its `_id`.
+    A session that begins anew after its end is another one, so turns know it by its `_id`. After a
+    call that waited in vain, those of the next seconds fail at once, and then one tries again.
     """
 
     def __init__(self, url: str, ttl_days: float | None = None) -> None:
@@ -68,6 +81,7 @@ class MongoHistory:
         self._url, self._ttl_days = url, ttl_days
         self._client: AsyncMongoClient[Row] | None = None
         self._indexed = False
+        self._circuit = Circuit("MongoDB", 1, _PAUSE_SECONDS, _Silent, HistoryUnavailable)
         self.failures = 0
 
     async def append(self, turn: Turn) -> Turn:
@@ -156,7 +170,10 @@ class MongoHistory:
         """Close the connections. A later call makes new ones."""
         client, self._client = self._client, None
         if client:
-            await client.close()
+            import pymongo
+
+            with pymongo.timeout(_GOODBYE_SECONDS):  # half a minute, where the server is gone
+                await client.close()
 
     @property
     def _oldest(self) -> str:
@@ -187,8 +204,9 @@ class MongoHistory:
     @asynccontextmanager
     async def _database(self) -> AsyncGenerator[Database]:
         try:
-            async with self._connected() as db:
-                yield db
+            with self._circuit.call():
+                async with self._connected() as db:
+                    yield db
         except HistoryUnavailable:
             self.failures += 1
             raise
@@ -203,6 +221,7 @@ class MongoHistory:
                 "RAG_HISTORY_URL names a MongoDB server, but pymongo is not installed. Install it "
                 "with pip install 'rag_pipelines[mongo]', or keep conversations in sqlite:///FILE."
             ) from None
+        began = time.monotonic()
         try:
             with pymongo.timeout(_PATIENCE_SECONDS):
                 self._client = self._client or _client(self._url)
@@ -213,7 +232,9 @@ class MongoHistory:
                 yield db
         except PyMongoError as error:
             log.warning("MongoDB failed: %s", error)  # it names hosts, which callers need not know
-            raise HistoryUnavailable(
+            waited = time.monotonic() - began >= _CONNECT_SECONDS
+            unavailable = _Silent if waited else HistoryUnavailable
+            raise unavailable(
                 f"The MongoDB server that keeps conversations failed ({type(error).__name__}). "
                 "Look whether it runs, can be reached, and knows the user that RAG_HISTORY_URL "
                 "names; the service's log tells more."
@@ -226,7 +247,10 @@ def _client(url: str) -> AsyncMongoClient[Row]:
 
     try:
         return AsyncMongoClient(
-            url, appname="rag_pipelines", connectTimeoutMS=_CONNECT_SECONDS * 1000
+            url,
+            appname="rag_pipelines",
+            connectTimeoutMS=_CONNECT_SECONDS * 1000,
+            heartbeatFrequencyMS=_LOOK_SECONDS * 1000,
         )
     except (PyMongoError, ValueError):  # their messages may hold parts of a password
         raise HistoryUnavailable(

@@ -3,12 +3,16 @@
 import { call, read } from "./api.js";
 import { element } from "./dom.js";
 
-function show({ user, keys, logged_in }) {
+const REVOKED = "The key that you logged in with is not valid any more: it was revoked. "
+  + "Enter another, or ask whoever runs this service for one.";
+
+function show({ user, keys, logged_in, revoked }) {
   const outside = keys && !logged_in;
   element("login").hidden = !outside;
   element("app").hidden = outside;
   element("who").hidden = !keys || outside;
   element("user").textContent = user ?? "";
+  if (outside && revoked) element("login-error").textContent = REVOKED;
   if (outside) element("key").focus();
   return !outside;
 }
@@ -36,5 +40,5 @@ export function loginForm(entered) {
     await call("POST", "/api/logout");
     location.assign("/");
   });
-  document.addEventListener("key-required", () => show({ keys: true, logged_in: false }));
+  document.addEventListener("key-required", admitted);
 }

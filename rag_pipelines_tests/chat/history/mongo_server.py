@@ -18,13 +18,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def mongo_server(folder: Path, port: int) -> Iterator[None]:
+def mongo_server(folder: Path, port: int, *, alone: bool = True) -> Iterator[None]:
     """Runs until the block ends; what it stored stays in the folder.
 
     Alone, and not as the replica set that it can play: then a client asks the address it was given,
-    which may be a proxy's, and has no transactions to lean on.
+    which may be a proxy's, and has no transactions to lean on. As a replica set it can be told to
+    fail (`configureFailPoint`).
     """
-    command = [MONGO, "--standalone", "--host", "127.0.0.1", "--port", str(port)]
+    role = "--standalone" if alone else "--enable-test-commands"
+    command = [MONGO, role, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--cache-size", "128M", "--storage-path", folder / "db"]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)

@@ -12,7 +12,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from rag_pipelines.chat.history.mongo import INDEXES, MongoHistory
-from rag_pipelines.chat.history.protocol import HistoryUnavailable
+from rag_pipelines.chat.history.protocol import ChatHistory, HistoryUnavailable, Turn
 from rag_pipelines.chat.history.stores import open_history
 from rag_pipelines_tests.chat.history.mongo_server import free_port, mongo_server, proxied
 from rag_pipelines_tests.chat.history.talk import answer_to, exchange, opinion, question
@@ -25,6 +25,16 @@ pytestmark = [
 ]
 PATIENCE = 10
 """Seconds within which a call has to have failed; none may hang."""
+
+
+async def appended(history: ChatHistory, turn: Turn) -> Turn:
+    """Stored as soon as the store tries its server again."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                return await history.append(turn)
+            except HistoryUnavailable:
+                await asyncio.sleep(0.1)
 
 
 @pytest.fixture(autouse=True)
@@ -77,11 +87,11 @@ async def test_a_server_that_is_down_at_the_start_is_used_once_it_is_up(tmp_path
     assert {type(error) for error in failed} == {HistoryUnavailable}
     assert history.failures == 21
     with mongo_server(tmp_path, port):
-        asked = await history.append(question("kept"))
+        asked = await appended(history, question("kept"))
     with pytest.raises(HistoryUnavailable):
         await history.append(answer_to(asked))
     with mongo_server(tmp_path, port):
-        await history.append(answer_to(asked))
+        await appended(history, answer_to(asked))
         _, turns = await history.read("ann", "s1")
         assert [turn.content for turn in turns] == ["kept", "Four volts [1]."]
         await history.close()
@@ -99,12 +109,39 @@ async def test_a_connection_that_fails_is_unavailable_and_loses_nothing(
             with pytest.raises(HistoryUnavailable):
                 await history.append(question("during"))
         line.state = "open"
-        during = await history.append(question("during"))
+        during = await appended(history, question("during"))
         again = await history.append(question("during"))
         assert again == during
         _, turns = await history.read("ann", "s1")
         assert [turn.content for turn in turns] == ["before", "Four volts [1].", "during"]
         assert [turn.seq for turn in turns] == [1, 2, 3]
+        await history.close()
+
+
+async def test_a_server_that_was_waited_for_in_vain_keeps_no_further_call_waiting(mongo_port: int):
+    async with proxied(mongo_port) as (port, line):
+        history = MongoHistory(f"mongodb://127.0.0.1:{port}/{uuid4().hex}")
+        await exchange(history, "before")
+        line.state = "silent"
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(HistoryUnavailable):
+                await history.ready()
+        for _ in range(20):
+            with pytest.raises(HistoryUnavailable, match="is tried again in"):
+                await history.append(question("during"))
+        assert history.failures == 21
+        line.state = "open"
+        assert (await appended(history, question("after"))).seq == 3
+        await history.close()
+
+
+async def test_a_store_whose_server_is_gone_is_closed_all_the_same(tmp_path: Path):
+    port = free_port()
+    history = open_history(f"mongodb://127.0.0.1:{port}/gone")
+    with mongo_server(tmp_path, port):
+        await exchange(history, "before")
+    await asyncio.sleep(1)  # until the client knows
+    async with asyncio.timeout(PATIENCE):
         await history.close()
 
 
