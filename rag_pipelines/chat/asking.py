@@ -221,16 +221,20 @@ class _Memory:
 async def _taken(live: LiveRelease, release: str | None) -> AsyncGenerator[Served]:
     """The version to answer from. An older release is opened, and any closed, in a thread."""
     taking = live.taken(release)
-    opening = asyncio.ensure_future(asyncio.to_thread(taking.__enter__))
-    try:
-        served = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(lambda opened: opened.exception() or _left(taking))
-        raise
+    served = await _opened(taking) if release else taking.__enter__()
     try:
         yield served
     finally:
         asyncio.get_running_loop().run_in_executor(None, _left, taking)
+
+
+async def _opened(taking: AbstractContextManager[Served]) -> Served:
+    opening = asyncio.ensure_future(asyncio.to_thread(taking.__enter__))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(lambda opened: opened.exception() or _left(taking))
+        raise
 
 
 def _left(taking: AbstractContextManager[Served]) -> None:

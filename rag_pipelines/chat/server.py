@@ -24,6 +24,7 @@ from rag_pipelines.chat.mlflow_traces import MlflowTraces
 from rag_pipelines.chat.traces import Traces
 from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Generator
+from rag_pipelines.inference.remembered import RememberingEmbedder
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import Settings
@@ -57,7 +58,7 @@ def serve(
     def load(name: str | None) -> Generator:
         return load_generator(name or settings.generator, settings.home, servers)
 
-    embedder = load_embedder(settings.embedder, settings.home, servers)
+    embedder = RememberingEmbedder(load_embedder(settings.embedder, settings.home, servers))
     releases = Releases(settings.releases, settings.keep_releases)
     url = settings.history_url.get_secret_value()
     parts = Parts(
