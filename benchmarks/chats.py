@@ -28,7 +28,9 @@ def run(context: Context) -> dict[str, Any]:
         serving(context, 1 / TOKENS_PER_SECOND, _WORDS, slots=_CLIENTS, queue=0) as served,
         _resident(served.process) as resident,
     ):
-        replies = asyncio.run(asking.chats(served.base, _CLIENTS, seconds, served.questions))
+        apart = _WORDS / TOKENS_PER_SECOND / _CLIENTS
+        asked = asking.chats(served.base, _CLIENTS, seconds, apart, served.questions)
+        replies = asyncio.run(asked)
     written, times = served.written(replies), served.model.times
     return figures(replies) | {
         "written": len(written),

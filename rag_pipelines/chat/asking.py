@@ -124,7 +124,7 @@ class _Memory:
         if asked.earlier is not None:
             return question
         try:
-            turns = await self._history.recent(asked.user_id, self._session, _TURNS)
+            turns = await self._said_before()
             await self._history.append(self._asked_turn)
         except HistoryUnavailable as error:
             self._failed(error)
@@ -132,6 +132,13 @@ class _Memory:
         self._state = "open"
         earlier = [Message(turn.role, without_marks(turn.content)) for turn in turns]
         return replace(question, earlier=earlier, unread=turns[0].seq - 1 if turns else 0)
+
+    async def _said_before(self) -> list[Turn]:
+        """The conversation's last turns; a session that begins here has none."""
+        asked = self._asked
+        if not asked.session_id:
+            return []
+        return await self._history.recent(asked.user_id, asked.session_id, _TURNS)
 
     async def take(self, event: Event) -> Event:
         """Remember an event; the last one tells whether the answer is stored."""
