@@ -1,7 +1,7 @@
 """Models behind OpenAI's protocol (vLLM, llama.cpp's server, …): `openai:NAME@URL`.
 
-Knows the protocol's answers and errors, through the official client. Does not know prompts or
-citations.
+Knows the protocol's answers and errors, through the official client for all but streamed answers.
+Does not know prompts or citations.
 """
 
 import json

@@ -34,7 +34,8 @@ class RememberingEmbedder(UnitEmbedder):
         with self._lock:
             found = {text: self._vectors[text] for text in texts if text in self._vectors}
         missing = [text for text in dict.fromkeys(texts) if text not in found]
-        found.update(zip(missing, self._embedder.encode(missing), strict=True))
+        if missing:
+            found.update(zip(missing, self._embedder.encode(missing), strict=True))
         with self._lock:
             self._keep({text: found[text] for text in texts})
         return np.stack([found[text] for text in texts])
