@@ -4,7 +4,6 @@ Knows what a service needs of a release before it takes it in: rows as they were
 vector there, neighbours found, words loaded. Whether the content is good was the checks' to say.
 """
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from rag_pipelines.retrieval.writer import LEXICAL
 _SAMPLE = 16
 _EQUAL = 0.999
 _TIMEOUT_SECONDS = 120.0
-_NICENESS = 10
-"""Questions are answered meanwhile, on the same cores, and go before."""
 
 
 def require_sound(release: Path) -> None:
@@ -60,7 +57,6 @@ def _find_sample(index: Index) -> None:
 
 def main(release: str) -> None:
     end_with_parent()
-    os.nice(_NICENESS)
     try:
         probe(Path(release))
     except Exception as error:  # whatever a damaged file makes a library raise
