@@ -76,9 +76,18 @@ async def chat(session: aiohttp.ClientSession, question: str) -> Reply:
     return Reply(question, began, began, first, over, response.status, whole)
 
 
-async def chats(base: str, clients: int, seconds: float, questions: Sequence[str]) -> list[Reply]:
-    """So many clients, each asking once, and again after each answer while there is time."""
+async def chats(
+    base: str, clients: int, seconds: float, apart: float, questions: Sequence[str]
+) -> list[Reply]:
+    """So many clients, each asking once, and again after each answer while there is time.
+
+    They begin so many seconds `apart`: people do not ask in step.
+    """
     until, replies = time.monotonic() + seconds, list[Reply]()
+
+    async def begin(number: int) -> None:
+        await asyncio.sleep(number * apart)
+        await one(number)
 
     async def one(number: int) -> None:
         replies.append(await chat(session, numbered(questions, number)))
@@ -86,7 +95,7 @@ async def chats(base: str, clients: int, seconds: float, questions: Sequence[str
             await one(number + clients)
 
     async with client(base) as session:
-        await _all(clients, one)
+        await _all(clients, begin)
     return replies
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import asking
 from benchmarks.context import Context
 from benchmarks.corpus import percentiles
-from benchmarks.load import TOKENS_PER_SECOND, figures, serving
+from benchmarks.load import TOKENS_PER_SECOND, serving
 
 _CLIENTS = 100
 _ANSWER_SECONDS = 3
@@ -22,7 +22,7 @@ def run(context: Context) -> dict[str, Any]:
     with serving(context, 1 / TOKENS_PER_SECOND, words, 1, _QUEUE, _WAIT_SECONDS) as served:
         replies = asyncio.run(asking.at_once(served.base, _CLIENTS, served.questions))
     refused = [reply for reply in replies if reply.status in (429, 503)]
-    return figures(replies) | {
+    return served.figures(replies) | {
         "written": len(served.written(replies)),
         "answered": sum(reply.whole for reply in replies),
         "refused": len(refused),

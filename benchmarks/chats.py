@@ -15,7 +15,7 @@ import psutil
 from benchmarks import asking
 from benchmarks.context import Context
 from benchmarks.corpus import percentiles
-from benchmarks.load import TOKENS_PER_SECOND, figures, serving
+from benchmarks.load import TOKENS_PER_SECOND, serving
 
 _CLIENTS = 50
 _SECONDS = 600.0
@@ -28,9 +28,11 @@ def run(context: Context) -> dict[str, Any]:
         serving(context, 1 / TOKENS_PER_SECOND, _WORDS, slots=_CLIENTS, queue=0) as served,
         _resident(served.process) as resident,
     ):
-        replies = asyncio.run(asking.chats(served.base, _CLIENTS, seconds, served.questions))
+        apart = _WORDS / TOKENS_PER_SECOND / _CLIENTS
+        asked = asking.chats(served.base, _CLIENTS, seconds, apart, served.questions)
+        replies = asyncio.run(asked)
     written, times = served.written(replies), served.model.times
-    return figures(replies) | {
+    return served.figures(replies) | {
         "written": len(written),
         "first_token_above_model": percentiles(
             [r.first - r.began - times[r.question][0] for r in written]

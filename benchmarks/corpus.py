@@ -92,6 +92,11 @@ def questions_of(context: Context, rows: Rows, wanted: int) -> list[str]:
     if folder.is_dir():
         texts = list(load_dataset(folder).queries.values())
         return [texts[number % len(texts)] for number in range(wanted)]
+    return openings(rows, wanted)
+
+
+def openings(rows: Rows, wanted: int) -> list[str]:
+    """How that many passages begin: what the index can answer."""
     picked = [rows[row] for row in spread(len(rows), wanted)]
     return [" ".join(chunk.text.split()[:10]) or chunk.title for chunk in picked]
 

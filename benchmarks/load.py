@@ -1,11 +1,13 @@
 """What the stages under load share: the real service over an index, and the fake model behind it.
 
 Service, language model and load generator are processes of their own. The index is the smallest
-of `--rows`; each question begins a conversation that is kept in SQLite.
+of `--rows`. Questions are openings of its passages, so that there is something to answer; each
+begins a conversation that is kept in SQLite.
 """
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ import psutil
 from benchmarks import asking, measured, model, service
 from benchmarks.asking import Reply
 from benchmarks.context import Context
-from benchmarks.corpus import ingested, questions_of
+from benchmarks.corpus import ingested, openings
 from benchmarks.model import Model
 
 TOKENS_PER_SECOND = 20
@@ -33,6 +35,24 @@ class Served:
     model: Model
     questions: list[str]
     _searches: Path
+    _spent: float
+    """CPU seconds of this process before the first question."""
+
+    def figures(self, replies: Sequence[Reply]) -> dict[str, Any]:
+        """What became of the questions, in numbers; `errors` are all that got no answer.
+
+        `asking_cpu_percent` is what the load generator took of one core, beside the service.
+        """
+        seconds = max(reply.over for reply in replies) - min(reply.began for reply in replies)
+        statuses = sorted({reply.status for reply in replies})
+        return {
+            "asked": len(replies),
+            "seconds": round(seconds, 1),
+            "asking_cpu_percent": round(100 * (time.process_time() - self._spent) / seconds, 1),
+            "errors": sum(reply.status != 200 for reply in replies),
+            "truncated": sum(reply.status == 200 and not reply.whole for reply in replies),
+            "statuses": {str(s): sum(reply.status == s for reply in replies) for s in statuses},
+        }
 
     def searches(self) -> dict[str, float]:
         """Seconds that the search for each question took, once the service has ended."""
@@ -49,7 +69,7 @@ def serving(
 ) -> Iterator[Served]:
     """The service with these limits, and a model that writes at this pace, while the block runs."""
     _, rows = ingested(context)
-    questions = questions_of(context, rows, _QUESTIONS)
+    questions = openings(rows, _QUESTIONS)
     work = Path(context.work)
     limits = {"RAG_SLOTS": slots, "RAG_QUEUE": queue, "RAG_QUEUE_SECONDS": wait}
     with model.writing(pause, words) as pace:
@@ -58,17 +78,4 @@ def serving(
         searches = work / "searches.json"
         with service.serving(env, work / "serve.log", searches) as (base, process):
             asyncio.run(asking.at_once(base, 1, ["Is it warm"]))
-            yield Served(base, process, pace, questions, searches)
-
-
-def figures(replies: Sequence[Reply]) -> dict[str, Any]:
-    """What became of the questions, in numbers; `errors` are all that got no answer."""
-    seconds = max(reply.over for reply in replies) - min(reply.began for reply in replies)
-    statuses = sorted({reply.status for reply in replies})
-    return {
-        "asked": len(replies),
-        "seconds": round(seconds, 1),
-        "errors": sum(reply.status != 200 for reply in replies),
-        "truncated": sum(reply.status == 200 and not reply.whole for reply in replies),
-        "statuses": {str(s): sum(reply.status == s for reply in replies) for s in statuses},
-    }
+            yield Served(base, process, pace, questions, searches, time.process_time())

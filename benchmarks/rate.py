@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import asking
 from benchmarks.context import Context
 from benchmarks.corpus import percentiles
-from benchmarks.load import figures, serving
+from benchmarks.load import serving
 
 _PER_SECOND = 50
 _SECONDS = 300.0
@@ -29,7 +29,7 @@ def run(context: Context) -> dict[str, Any]:
         after = served.process.cpu_times()
     written, searches = served.written(replies), served.searches()
     models = {r.question: served.model.times[r.question][1] for r in written}
-    return figures(replies) | {
+    return served.figures(replies) | {
         "written": len(written),
         "cpu_ms_a_question": round(1000 * (sum(after[:2]) - sum(before[:2])) / len(replies), 1),
         "latency": percentiles([r.over - r.due for r in replies]),

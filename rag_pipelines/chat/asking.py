@@ -124,7 +124,7 @@ class _Memory:
         if asked.earlier is not None:
             return question
         try:
-            turns = await self._history.recent(asked.user_id, self._session, _TURNS)
+            turns = await self._said_before()
             await self._history.append(self._asked_turn)
         except HistoryUnavailable as error:
             self._failed(error)
@@ -132,6 +132,13 @@ class _Memory:
         self._state = "open"
         earlier = [Message(turn.role, without_marks(turn.content)) for turn in turns]
         return replace(question, earlier=earlier, unread=turns[0].seq - 1 if turns else 0)
+
+    async def _said_before(self) -> list[Turn]:
+        """The conversation's last turns; a session that begins here has none."""
+        asked = self._asked
+        if not asked.session_id:
+            return []
+        return await self._history.recent(asked.user_id, asked.session_id, _TURNS)
 
     async def take(self, event: Event) -> Event:
         """Remember an event; the last one tells whether the answer is stored."""
@@ -221,16 +228,20 @@ class _Memory:
 async def _taken(live: LiveRelease, release: str | None) -> AsyncGenerator[Served]:
     """The version to answer from. An older release is opened, and any closed, in a thread."""
     taking = live.taken(release)
-    opening = asyncio.ensure_future(asyncio.to_thread(taking.__enter__))
-    try:
-        served = await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        opening.add_done_callback(lambda opened: opened.exception() or _left(taking))
-        raise
+    served = await _opened(taking) if release else taking.__enter__()
     try:
         yield served
     finally:
         asyncio.get_running_loop().run_in_executor(None, _left, taking)
+
+
+async def _opened(taking: AbstractContextManager[Served]) -> Served:
+    opening = asyncio.ensure_future(asyncio.to_thread(taking.__enter__))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(lambda opened: opened.exception() or _left(taking))
+        raise
 
 
 def _left(taking: AbstractContextManager[Served]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from rag_pipelines.records import Hit
 from rag_pipelines.retrieval.grounding import Checked
-from rag_pipelines.retrieval.words import terms
+from rag_pipelines.retrieval.words import term_set, terms
 
 _WORD = re.compile(r"\s*\S+(?=\s)")
 _OPEN_MARK = re.compile(r"[\[【<]")
@@ -21,8 +21,8 @@ class Draft:
 
     def __init__(self, question: str, hits: Sequence[Hit]) -> None:
         """The words of the question and of all that the hits say may be shown."""
-        texts = (hit.chunk.embedded_text for hit in hits)
-        self._known = frozenset(terms(question)).union(*(terms(text) for text in texts))
+        said = (term_set(hit.chunk.embedded_text) for hit in hits)
+        self._known = frozenset(terms(question)).union(*said)
         self._shown = 0
 
     def more(self, written: str, checked: Iterable[Checked]) -> str:

@@ -6,7 +6,7 @@ pipelines down. How a release is opened stands in `served`.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Literal
@@ -55,10 +55,12 @@ class LiveRelease:
         load_generator: LoadGenerator,
         poll_seconds: float = POLL_SECONDS,
         retry_seconds: float = RETRY_SECONDS,
+        loaded: Callable[[], None] = lambda: None,
     ) -> None:
-        """Nothing is opened before `start` or `step`."""
+        """Nothing is opened before `start` or `step`. `loaded` is called once a first one is."""
         self._releases, self._embedder, self._load = releases, embedder, load_generator
         self._poll_seconds, self._retry_seconds = poll_seconds, retry_seconds
+        self._loaded = loaded
         self._lock, self._notice, self._stopped = Lock(), Event(), False
         self._served: Served | None = None
         self._generator: tuple[ModelRef, Generator] | None = None
@@ -192,6 +194,8 @@ class LiveRelease:
         if opened and self._stopped:
             opened.let_go()
         elif opened:
+            if self._served is None:
+                self._loaded()
             self._swap(opened)
         if not troubles:
             self._settled = pointer.generation

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 _HIDDEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
+_KEPT = frozenset("\n\t")
 _VARIATION = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
 _VARIATION_EXTENDED = re.compile("[\U000e0100-\U000e01ef]")
 # Some servers read these inside a message too, as the end of it and the start of another.
@@ -20,8 +21,10 @@ _CONTROL = re.compile(
 
 def visible(text: str) -> str:
     """The text as a reader sees it: no hidden characters, no generator's control tokens."""
-    shown = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _HIDDEN)
-    shown = _VARIATION_EXTENDED.sub("", _VARIATION.sub("", shown))
+    hidden = {ord(c) for c in set(text) - _KEPT if unicodedata.category(c) in _HIDDEN}
+    shown = text.translate(dict.fromkeys(hidden)) if hidden else text
+    if not shown.isascii():
+        shown = _VARIATION_EXTENDED.sub("", _VARIATION.sub("", shown))
     while (cleaned := _CONTROL.sub("", shown)) != shown:  # removal may join another one
         shown = cleaned
     return shown

@@ -50,8 +50,9 @@ def answering(
 
 def _candidates(hit: Hit) -> Iterator[Window]:
     """Every sentence, and with it the one before where it refers back (`replace it yearly`)."""
-    pairs = {window.end: window for window in windows(hit, longest=2) if len(window.parts) == 2}
-    for window in windows(hit, longest=1):
+    found = list(windows(hit, longest=2))
+    pairs = {window.end: window for window in found if len(window.parts) == 2}
+    for window in found[: len(found) - len(pairs)]:
         refers = not _PRONOUNS.isdisjoint(fold(word) for word in words(window.evidence.quote))
         yield pairs.get(window.end, window) if refers else window
 

@@ -32,6 +32,7 @@ _SAME = 0.6
 _ON_LINES = ("table", "figure")
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
+_MAY_BE_MARKED = re.compile("[<\\[【]")
 _MARKS = re.compile(r"\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)")
 _FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]*_]*$")
 _MAY_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\n]")
@@ -156,6 +157,8 @@ class Grounding:
 
 def without_marks(text: str) -> str:
     """A generated text without citation marks and without the thoughts of reasoning models."""
+    if not _MAY_BE_MARKED.search(text):
+        return text.strip()
     return _MARKS.sub("", _THOUGHT.sub("", text)).strip()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rag_pipelines.errors import ReleaseError
 from rag_pipelines.records import Chunk
-from rag_pipelines.retrieval.words import terms
+from rag_pipelines.retrieval.words import term_set, terms
 
 K1 = 1.2
 B = 0.75
@@ -112,7 +112,7 @@ class LexicalIndex:
         total = sum(weights.values())
         if not total:
             return [0.0] * len(texts)
-        held = [weights.keys() & set(terms(text)) for text in texts]
+        held = [weights.keys() & term_set(text) for text in texts]
         return [sum(weights[term] for term in sorted(found)) / total for found in held]
 
     def search(

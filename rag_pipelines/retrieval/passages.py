@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from rag_pipelines.inference.protocols import Embedder, Quotation
 from rag_pipelines.records import Chunk, Hit
@@ -20,7 +21,7 @@ from rag_pipelines.retrieval.support import (
     renamed,
     statement,
 )
-from rag_pipelines.retrieval.words import terms
+from rag_pipelines.retrieval.words import term_set
 
 COVERED = 0.8
 """Share of a claim's words that supports it by itself."""
@@ -89,22 +90,27 @@ class Passages:
         self._embedder = embedder
 
     @cached_property
-    def _windows(self) -> list[Window]:
+    def _read(self) -> list["_Read"]:
         subjects = _subjects(self._hits)
-        return [window for hit in self._hits for window in windows(hit, subjects)]
+        return [_Read(hit, subjects) for hit in self._hits]
 
     def supporting(self, claim: str) -> Evidence | None:
         """The shortest passage that supports the claim best, None where none does."""
         said = statement(claim)
-        scored = [(coverage(said, w.said, w.header), w) for w in self._windows]
-        scored = [(share, w) for share, w in scored if share >= HALF_COVERED]
-        scored = [(share, w) for share, w in scored if w.supports(said)]
+        scored = [
+            (coverage(said, window.said, window.header), window)
+            for read in self._read
+            if coverage(said, read.said, read.header) >= HALF_COVERED
+            for window in read.windows
+        ]
+        scored = [(share, window) for share, window in scored if share >= HALF_COVERED]
         scored.sort(key=lambda entry: (-entry[0], len(entry[1].parts), entry[1].hit.rank))
-        if not scored:
-            return None
-        if scored[0][0] >= COVERED:
-            return scored[0][1].evidence
-        return self._alike(claim, [window for _, window in scored[:_COMPARED]])
+        supporting = (entry for entry in scored if entry[1].supports(said))
+        best = list(islice(supporting, 1))
+        if best and best[0][0] >= COVERED:
+            return best[0][1].evidence
+        best += islice(supporting, _COMPARED - 1)
+        return self._alike(claim, [window for _, window in best])
 
     def holding(self, quotation: Quotation) -> Evidence | None:
         """The fewest sentences that a quotation stands in, None where it may not be quoted."""
@@ -113,7 +119,7 @@ class Passages:
         return min(found, key=lambda w: w.end - w.start).evidence if found else None
 
     def _alike(self, claim: str, candidates: list[Window]) -> Evidence | None:
-        if self._embedder is None:
+        if self._embedder is None or not candidates:
             return None
         texts = [plain(window.evidence.quote) for window in candidates]
         vectors = self._embedder.encode([claim, *texts])
@@ -126,7 +132,7 @@ def _subjects(hits: Sequence[Hit]) -> set[str]:
     """Terms that most of what was found has: what it is all about, and need not be repeated."""
     if len(hits) < _SUBJECT_HITS:
         return set()
-    counts = Counter(term for hit in hits for term in set(terms(hit.chunk.embedded_text)))
+    counts = Counter(term for hit in hits for term in term_set(hit.chunk.embedded_text))
     return {term for term, count in counts.items() if count >= _SUBJECT_SHARE * len(hits)}
 
 
@@ -137,19 +143,38 @@ def _may_be_quoted(sentence: Sentence, chunk: Chunk) -> bool:
     return sentence.kind is not Kind.HEADING
 
 
-def windows(hit: Hit, subjects: Collection[str] = (), longest: int = _WINDOW) -> Iterator[Window]:
-    """Every run of up to `longest` sentences of a hit, headings and summaries left out.
+class _Read:
+    """A hit's chunk sentence by sentence, headings and summaries left out.
 
-    `subjects` are terms that count as said by the headings. Rows of a table are never joined: a
-    value of one with the name of another says what neither does.
+    `subjects` are terms that count as said by the headings.
     """
-    longest = 1 if hit.chunk.kind == "table" else longest
-    text, header = hit.chunk.text, statement(f"{hit.chunk.title}. {hit.chunk.heading}")
-    header.positive |= {term for term in subjects if not term[0].isdigit()}
-    found = [s for s in sentences(text) if _may_be_quoted(s, hit.chunk)]
-    said = [statement(plain(text[s.start : s.end])) for s in found]
-    for size in range(1, longest + 1):
-        for i in range(len(found) - size + 1):
-            start, end = found[i].start, found[i + size - 1].end
-            parts = said[i : i + size]
-            yield Window(hit, start, end, parts, joined(parts), header)
+
+    def __init__(self, hit: Hit, subjects: Collection[str] = ()) -> None:
+        text, self._hit = hit.chunk.text, hit
+        self.header = statement(f"{hit.chunk.title}. {hit.chunk.heading}")
+        self.header.positive |= {term for term in subjects if not term[0].isdigit()}
+        self._found = [s for s in sentences(text) if _may_be_quoted(s, hit.chunk)]
+        self._parts = [statement(plain(text[s.start : s.end])) for s in self._found]
+        self.said = joined(self._parts)
+
+    @cached_property
+    def windows(self) -> list[Window]:
+        return list(self.runs(_WINDOW))
+
+    def runs(self, longest: int) -> Iterator[Window]:
+        """See `windows`."""
+        found = self._found
+        for size in range(1, (1 if self._hit.chunk.kind == "table" else longest) + 1):
+            for i in range(len(found) - size + 1):
+                start, end = found[i].start, found[i + size - 1].end
+                parts = self._parts[i : i + size]
+                yield Window(self._hit, start, end, parts, joined(parts), self.header)
+
+
+def windows(hit: Hit, longest: int) -> Iterator[Window]:
+    """Every run of up to `longest` sentences of a hit, the shortest first.
+
+    Rows of a table are never joined: a value of one with the name of another says what neither
+    does.
+    """
+    return _Read(hit).runs(longest)

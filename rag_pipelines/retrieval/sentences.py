@@ -138,6 +138,7 @@ _MARKUP = (
     (re.compile(r"(?<![\w*])\*(?=\S)([^*]+?)(?<=\S)\*(?![\w*])"), r"\1"),
     (re.compile(r"\s*\|\s*"), " | "),
 )
+_MAY_BE_MARKUP = re.compile(r"[\[\]<*|]|__")
 
 
 def plain(sentence: str) -> str:
@@ -145,6 +146,6 @@ def plain(sentence: str) -> str:
 
     White space is folded. Sentences that are put together again make no link and load nothing.
     """
-    for pattern, replacement in _MARKUP:
+    for pattern, replacement in _MARKUP if _MAY_BE_MARKUP.search(sentence) else ():
         sentence = pattern.sub(replacement, sentence)
     return " ".join(sentence.split()).strip("| ")

@@ -8,6 +8,7 @@ and does not see who does what to whom: `A owns B` and `B owns A` look alike.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rag_pipelines.retrieval.words import ENGLISH, fold, normalised, stem, word_pattern, word_terms
 
@@ -68,6 +69,43 @@ def statement(text: str) -> Statement:
     return reader.said
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What is known of a word wherever it stands."""
+
+    terms: tuple[str, ...]
+    negates: bool
+    starts_clause: bool
+    hard: bool
+    capital: bool
+
+
+@lru_cache(maxsize=50_000)
+def _read_word(word: str) -> _Word:
+    folded, terms = fold(word), tuple(_NUMERALS.get(term, term) for term in word_terms(word))
+    return _Word(
+        terms,
+        negates=folded in _NEGATORS or folded.endswith("n't"),
+        starts_clause=folded in _CLAUSE_WORDS,
+        hard=bool(terms)
+        and (_is_number(terms[0]) or terms[0] in _MEASURES or _is_identifier(word)),
+        capital=word[0].isupper(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What ends between two words."""
+
+    ends_sentence: bool
+    ends_clause: bool
+
+
+@lru_cache(maxsize=2_000)
+def _read_gap(gap: str) -> _Gap:
+    return _Gap(bool(_SENTENCE_GAP.search(gap)), bool(_CLAUSE.search(gap)))
+
+
 class _Reader:
     """Reads a text word by word; knows whether a negator or a number came just before."""
 
@@ -80,26 +118,23 @@ class _Reader:
         self._after_name = False
 
     def read(self, match: re.Match[str]) -> None:
-        word, gap = match.group(), self.text[self._end : match.start()]
-        starts = not self._end or bool(_SENTENCE_GAP.search(gap))
+        word, gap = _read_word(match.group()), _read_gap(self.text[self._end : match.start()])
+        starts = not self._end or gap.ends_sentence
         self._end = match.end()
-        if _CLAUSE.search(gap) or fold(word) in _CLAUSE_WORDS:
+        if gap.ends_clause or word.starts_clause:
             self._scope, self._number = 0, ""
-        if fold(word) in _NEGATORS or fold(word).endswith("n't"):
+        if word.negates:
             only = self.text.startswith(" only", self._end)
             self._scope = 0 if only else _SCOPE
-        elif terms := tuple(_NUMERALS.get(term, term) for term in word_terms(word)):
-            self._take(terms, self._is_hard(word, terms, starts))
-            self._after_name = word[0].isupper()
+        elif word.terms:
+            self._take(word.terms, word.hard or (word.capital and self._is_name(starts)))
+            self._after_name = word.capital
         else:
             self._after_name = False
 
-    def _is_hard(self, word: str, terms: tuple[str, ...], starts: bool) -> bool:
-        if _is_number(terms[0]) or _is_identifier(word) or terms[0] in _MEASURES:
-            return True
-        # The first word of a sentence is a name only where another capital follows.
-        follows = bool(_CAPITAL_NEXT.match(self.text, self._end))
-        return word[0].isupper() and (not starts or self._after_name or follows)
+    def _is_name(self, starts: bool) -> bool:
+        """The first word of a sentence is a name only where another capital stands beside it."""
+        return not starts or self._after_name or bool(_CAPITAL_NEXT.match(self.text, self._end))
 
     def _take(self, terms: tuple[str, ...], hard: bool) -> None:
         said = self.said

@@ -63,6 +63,12 @@ def terms(text: str) -> list[str]:
     return [term for word in words(text) for term in word_terms(word)]
 
 
+@lru_cache(maxsize=1_000)
+def term_set(text: str) -> frozenset[str]:
+    """The different `terms` of a passage: a question asks for them several times."""
+    return frozenset(terms(text))
+
+
 @lru_cache(maxsize=200_000)
 def word_terms(word: str) -> tuple[str, ...]:
     """Terms of one word as `words` gives it; none for a stop word."""

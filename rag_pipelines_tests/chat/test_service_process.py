@@ -142,7 +142,7 @@ def test_fifty_chats_at_once_all_come_to_their_end_and_leave_no_memory_behind(
         goes_on = Event()
         pen.waits_for = lambda prompt, goes_on=goes_on: goes_on
         with ThreadPoolExecutor(1) as beside:
-            told = beside.submit(asyncio.run, asking.chats(service.base, CHATS, 0, [QUESTION]))
+            told = beside.submit(asyncio.run, asking.chats(service.base, CHATS, 0, 0, [QUESTION]))
             until(lambda: len(pen.held) == CHATS)
             goes_on.set()
             replies: list[asking.Reply] = told.result()

@@ -1,4 +1,4 @@
-"""Chat models over HTTP, by the official clients, against a server that also fails."""
+"""Chat models over HTTP, against a server that also fails."""
 
 import socket
 from dataclasses import replace
