@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test bench lint lock
+.PHONY: help install demo demo-models up test bench lint lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,7 +27,7 @@ export UV_HTTP_TIMEOUT ?= 180
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with the locked packages and this project in it
 
@@ -45,7 +45,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 	@echo "install: done"
 
-demo test: export HF_HUB_OFFLINE ?= 1
+demo demo-models test: export HF_HUB_OFFLINE ?= 1
 
 # Images often forbid Python to keep what it compiled; each process of ours would then compile
 # thousands of modules anew, half of the time that a short command takes.
@@ -53,6 +53,9 @@ export PYTHONDONTWRITEBYTECODE :=
 
 demo: install ## ingest examples/, answer a question with citations, leave nothing running
 	@$(BIN)/python examples/demo.py
+
+demo-models: install ## make, measure and compare variants of the shipped model; no hub, no GPU
+	@$(BIN)/python examples/demo_models.py
 
 up: install ## Dagster 3000, chat 8000, MLflow 5000 and the daemon, all on 127.0.0.1
 	@$(BIN)/rag up

@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "RAG_HOME": str(HOME),
     "RAG_SOURCES": str(EXAMPLES / "sources.yaml"),
     "RAG_GOLDEN": str(EXAMPLES / "golden.yaml"),
+    "RAG_MODELS": str(EXAMPLES / "models.yaml"),
     "RAG_EMBEDDER": "onnx:minilm",
     "RAG_GENERATOR": "extractive:",
     "HF_HUB_OFFLINE": "1",
@@ -85,14 +86,17 @@ def served_site() -> Iterator[str]:
         server.server_close()
 
 
-def rag(*arguments: str, capture: bool = False) -> str:
-    """Run one `rag` command in a process group of its own, and end what it leaves behind."""
+def rag(*arguments: str, capture: bool = False, **more: str) -> str:
+    """Run one `rag` command in a process group of its own, and end what it leaves behind.
+
+    `more` goes into its environment.
+    """
     inherited = {name: v for name, v in os.environ.items() if not name.startswith(OURS)}
     command = [str(Path(sys.executable).parent / "rag"), *arguments]
     print(f"\n$ rag {shlex.join(arguments)}", flush=True)
     process = subprocess.Popen(
         command,
-        env=inherited | ENVIRONMENT,
+        env=inherited | ENVIRONMENT | more,
         cwd=EXAMPLES.parent,
         stdout=subprocess.PIPE if capture else None,
         text=True,

@@ -1,11 +1,10 @@
-"""Embedders by name: `onnx:minilm`, `huggingface:NAME`, `ollama:NAME`, `openai:NAME@URL`.
+"""Embedders by name: `onnx:minilm`, `onnx:VARIANT`, `huggingface:`, `ollama:`, `openai:`.
 
 Knows which module answers for which provider. Does not know how any of them computes.
 """
 
 from pathlib import Path
 
-from rag_pipelines.errors import ConfigError
 from rag_pipelines.inference.names import ModelName, parse_embedder_name
 from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
@@ -36,8 +35,10 @@ def load_embedder(name: str, home: Path, servers: ModelServers = NO_SERVERS) -> 
 
 
 def _onnx(name: ModelName, home: Path) -> Embedder:
-    if name.model != "minilm":
-        raise ConfigError(f"embedder '{name}': the only ONNX embedder is onnx:minilm")
-    from rag_pipelines.inference.minilm.embedder import MiniLM
+    if name.model == "minilm":
+        from rag_pipelines.inference.minilm.embedder import MiniLM
 
-    return MiniLM(home)
+        return MiniLM(home)
+    from rag_pipelines.inference.onnx_embedder import OnnxEmbedder
+
+    return OnnxEmbedder(name, home)

@@ -56,6 +56,13 @@ class JsonTokenizer:
         """Token numbers of each text, special tokens left out."""
         return [self._encode(text).ids for text in texts]
 
+    def around(self) -> tuple[list[int], list[int]]:
+        """Special tokens that the model expects before and after a text."""
+        inner = self._raw.encode("a", add_special_tokens=False).ids
+        whole = self._raw.encode("a", add_special_tokens=True).ids
+        at = next(i for i in range(len(whole)) if whole[i : i + len(inner)] == inner)
+        return whole[:at], whole[at + len(inner) :]
+
     def _encode(self, text: str) -> "_Encoding":
         # One at a time: encode_batch starts a thread pool that a later fork complains about.
         return cast("_Encoding", self._raw.encode(text, add_special_tokens=False))

@@ -8,6 +8,7 @@ assets.
 import argparse
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -27,6 +28,9 @@ from rag_pipelines.records import Progress
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
+_TOO_LITTLE = "it needs more memory than memory_bytes in models.yaml allows"
+_NO_MEMORY = re.compile(r"allocate|memory|bad_alloc", re.IGNORECASE)
+"""How torch and ONNX Runtime say that an allocation failed."""
 MISTAKE = 2
 """Exit status for what a person can mend."""
 
@@ -39,7 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             tell.result(_done(options, tell.progress))
         except MemoryError:
-            return tell.failed("it needs more memory than memory_bytes in models.yaml allows")
+            return tell.failed(_TOO_LITTLE)
+        except RuntimeError as error:
+            if not _NO_MEMORY.search(str(error)):
+                raise
+            return tell.failed(_TOO_LITTLE)
         except (RagError, OSError) as error:
             return tell.failed(str(error))
     return 0
