@@ -68,19 +68,21 @@ def prefilled(
     return logits, cache
 
 
-def open_causal(folder: Path, threads: int, device: str = "cpu") -> CausalModel:
+def open_causal(folder: Path, threads: int) -> CausalModel:
     """The model of a folder: by ONNX Runtime where it holds a graph, otherwise by transformers.
+
+    On a GPU where there is one that the runtime can use, otherwise on `threads` threads.
 
     Raises `ModelUnavailable` where the extra `models` is missing or the folder cannot be loaded.
     """
     if (folder / ONNX_FILE).is_file():
         from rag_pipelines.inference.causal_onnx import OnnxCausal
 
-        return OnnxCausal(folder, threads, device)
+        return OnnxCausal(folder, threads)
     try:
         from rag_pipelines.inference.causal_torch import TorchCausal
     except ImportError as error:
         raise ModelUnavailable(
             f"{folder}: run: pip install 'rag_pipelines[models]' ({error})"
         ) from error
-    return TorchCausal(folder, threads, device)
+    return TorchCausal(folder, threads)

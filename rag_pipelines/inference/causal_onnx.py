@@ -18,16 +18,17 @@ from rag_pipelines.inference.causal import MOST_CONTEXT, ONNX_FILE, Cache, Logit
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-_PROVIDERS = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider"]}
+_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+"""Best first."""
 
 
 class OnnxCausal:
     """See `CausalModel`. The cache is a list of arrays, (1, heads, past tokens, width) each."""
 
-    def __init__(self, folder: Path, threads: int, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, threads: int) -> None:
         """Raises `ModelUnavailable` where the graph cannot be loaded."""
         self.context_tokens = context_of(folder)
-        self._session = open_session(folder / ONNX_FILE, threads, device)
+        self._session = open_session(folder / ONNX_FILE, threads)
         _, *past = self._session.get_inputs()
         self._names = [value.name for value in past]
         self._empty = [_empty(value.shape) for value in past]
@@ -42,8 +43,8 @@ class OnnxCausal:
         return np.asarray(found[0][0], np.float32), found[1:]
 
 
-def open_session(model: Path, threads: int, device: str = "cpu") -> "InferenceSession":
-    """A session on one device; `ModelUnavailable` where the graph or the device is not there."""
+def open_session(model: Path, threads: int) -> "InferenceSession":
+    """A session on the best device; `ModelUnavailable` where the graph cannot be loaded."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()
@@ -52,9 +53,8 @@ def open_session(model: Path, threads: int, device: str = "cpu") -> "InferenceSe
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False  # every length is another shape
-    wanted = _PROVIDERS[device]
-    if missing := set(wanted) - set(ort.get_available_providers()):
-        raise ModelUnavailable(f"{model}: this ONNX Runtime has no {min(missing)}")
+    there = ort.get_available_providers()
+    wanted = [provider for provider in _PROVIDERS if provider in there]
     try:
         return ort.InferenceSession(str(model), options, providers=wanted)
     except Exception as error:  # its exceptions share no class of their own

@@ -23,11 +23,11 @@ logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
 class TorchCausal:
     """See `CausalModel`. Computes in fp32 on a CPU, where bf16 is four times slower."""
 
-    def __init__(self, folder: Path, threads: int, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, threads: int) -> None:
         """Raises `ModelUnavailable` where the folder holds no such model."""
         torch.set_num_threads(threads)
         self.context_tokens = context_of(folder)
-        self._device = device
+        self._device = device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             model: Any = AutoModelForCausalLM.from_pretrained(
                 folder,

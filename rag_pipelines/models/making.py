@@ -24,12 +24,11 @@ from rag_pipelines.storage.artifacts import Artifact, Artifacts
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """Makes what `models.yaml` names. `device` is `cpu` or `cuda`; weights are quantized on it."""
+    """Makes what `models.yaml` names."""
 
     models: Models
     artifacts: Artifacts
     offline: bool
-    device: str = "cpu"
     progress: Progress = no_progress
 
     def make(self, name: str) -> ModelArtifact:
@@ -61,7 +60,7 @@ class Factory:
         if method in ("onnx-int8", "onnx-int4"):
             graph = self._made("onnx-fp32", base)
             return self._step(method, graph, base, _onnx_quantized(method, graph, base))
-        return self._step(method, base, base, _of_weights(method, base, self.device))
+        return self._step(method, base, base, _of_weights(method, base))
 
     def _step(
         self, method: Method, parent: Artifact, base: Artifact, write: Callable[[Path], object]
@@ -101,7 +100,7 @@ def _packages(method: Method) -> tuple[str, ...]:
     return onnx_export.PACKAGES if method == "onnx-fp32" else onnx_quantize.PACKAGES
 
 
-def _of_weights(method: Method, base: Artifact, device: str) -> Callable[[Path], object]:
+def _of_weights(method: Method, base: Artifact) -> Callable[[Path], object]:
     """What writes a variant that is made of the base's safetensors."""
     task: Any = base.recipe["task"]
 
@@ -113,7 +112,7 @@ def _of_weights(method: Method, base: Artifact, device: str) -> Callable[[Path],
         else:
             from rag_pipelines.models.quantize import quantize
 
-            quantize(base.folder, task, method, room, device)
+            quantize(base.folder, task, method, room)
 
     return write
 

@@ -30,7 +30,6 @@ class Measuring:
     artifacts: Artifacts
     evaluation: str
     measure: Measure
-    device: str = "cpu"
     progress: Progress = no_progress
 
     def quality(self, model: ModelArtifact) -> list[Metric]:
@@ -82,7 +81,7 @@ class Measuring:
     def _measure_quality(self, model: ModelArtifact, room: Path, parent: Path | None) -> None:
         folder = self.artifacts.open(model.digest).folder
         values = measure_quality(
-            open_causal(folder, self.measure.threads, self.device),
+            open_causal(folder, self.measure.threads),
             ChatTokenizer(folder),
             self._asked(),
             self.measure,
@@ -95,7 +94,7 @@ class Measuring:
     def _measure_timing(self, model: ModelArtifact, room: Path) -> None:
         folder = self.artifacts.open(model.digest).folder
         values = measure_timing(
-            lambda: open_causal(folder, self.measure.threads, self.device),
+            lambda: open_causal(folder, self.measure.threads),
             ChatTokenizer(folder),
             self._asked(),
             self.measure,

@@ -14,15 +14,17 @@ from rag_pipelines.models.config import Task
 PACKAGES = ("torch", "transformers", "bitsandbytes")
 
 
-def quantize(parent: Path, task: Task, method: str, room: Path, device: str) -> None:
+def quantize(parent: Path, task: Task, method: str, room: Path) -> None:
     """Write the parent's model into a folder with its weights in 4 (`nf4`) or 8 (`int8`) bits.
 
     The type that is computed in is bf16 on a GPU and fp32 on a CPU, where bf16 is slower. Raises
     `ArtifactError` where the architecture has no layer that can be quantized.
     """
+    import torch
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoModelForCausalLM, AutoModelForQuestionAnswering
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     kinds: dict[str, Any] = {
         "causal": AutoModelForCausalLM,
         "embed": AutoModel,

@@ -8,13 +8,15 @@ assets.
 import argparse
 import json
 import os
-import re
 import resource
 import signal
 import sys
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -24,13 +26,11 @@ from rag_pipelines.errors import RagError
 from rag_pipelines.models.config import load_models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
-from rag_pipelines.records import Progress
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
 _TOO_LITTLE = "it needs more memory than memory_bytes in models.yaml allows"
-_NO_MEMORY = re.compile(r"allocate|memory|bad_alloc", re.IGNORECASE)
-"""How torch and ONNX Runtime say that an allocation failed."""
+_LOOK_SECONDS = 0.1
 MISTAKE = 2
 """Exit status for what a person can mend."""
 
@@ -41,13 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _end)
     with _telling() as tell:
         try:
-            tell.result(_done(options, tell.progress))
-        except MemoryError:
-            return tell.failed(_TOO_LITTLE)
-        except RuntimeError as error:
-            if not _NO_MEMORY.search(str(error)):
-                raise
-            return tell.failed(_TOO_LITTLE)
+            tell.result(_done(options, tell))
         except (RagError, OSError) as error:
             return tell.failed(str(error))
     return 0
@@ -67,38 +61,40 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _done(options: argparse.Namespace, progress: Progress) -> list[dict[str, Any]]:
+def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]:
     found = settings()
     models, artifacts = load_models(found.models), Artifacts(found.artifacts)
-    _limit_memory(models.memory_bytes)
-    factory = Factory(models, artifacts, found.hf_hub_offline, _device(), progress)
+    _limit_memory(models.memory_bytes, tell)
+    factory = Factory(models, artifacts, found.hf_hub_offline, tell.progress)
     model = factory.make(options.name)
     if options.work == "make":
         return [asdict(model)]
-    measuring = Measuring(artifacts, options.evaluation, models.measure, _device(), progress)
+    measuring = Measuring(artifacts, options.evaluation, models.measure, tell.progress)
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
     among = [factory.make(name) for name in options.among]
     return [asdict(metric) for metric in measuring.timing(model, among)]
 
 
-def _device() -> str:
-    """The accelerator, where torch finds one."""
-    from importlib.util import find_spec
+def _limit_memory(size: int | None, tell: "_Telling") -> None:
+    """End this process once it holds more than `size` bytes; what it wrote is swept later.
 
-    if find_spec("torch") is None:
-        return "cpu"
-    import torch
+    The kernel's own limits are of no use: some allocators try for ever where they get nothing.
+    """
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    def watch(most: int) -> None:
+        while _resident() <= most:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(tell.failed(_TOO_LITTLE))
 
-
-def _limit_memory(size: int | None) -> None:
-    """Cap what this process may allocate: beyond it an allocation fails, and is told."""
     if size is not None:
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        cap = size if hard == resource.RLIM_INFINITY else min(size, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (cap, hard))
+        threading.Thread(target=watch, args=[size], name="memory", daemon=True).start()
+
+
+def _resident() -> int:
+    """Bytes that this process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -20,6 +20,10 @@ ASSETS = {
     "chroma_collection": ("index", "team:retrieval", False),
     "chat_release": ("serving", "team:serving", False),
     "chat_feedback": ("models", "team:models", False),
+    "base_model": ("models", "team:models", False),
+    "quantized_model": ("models", "team:models", True),
+    "onnx_model": ("models", "team:models", True),
+    "model_comparison": ("models", "team:models", False),
 }
 CHECKS = {
     "scraped_pages": BLOCKING["scraped_pages"] | {"source_is_fresh"},
@@ -37,6 +41,10 @@ CHECKS = {
     },
     "chat_release": {"service_serves_release", "probe_answer_cites_source"},
     "chat_feedback": BLOCKING["chat_feedback"],
+    "base_model": BLOCKING["base_model"],
+    "quantized_model": BLOCKING["quantized_model"],
+    "onnx_model": BLOCKING["onnx_model"],
+    "model_comparison": set(),
 }
 NOT_BLOCKING = {
     *("source_is_fresh", "rectangular", "every_figure_captioned"),
@@ -88,6 +96,10 @@ def test_the_graph_runs_from_left_to_right(definitions):
         "chroma_collection": {"embeddings"},
         "chat_release": {"chroma_collection"},
         "chat_feedback": set(),
+        "base_model": set(),
+        "quantized_model": {"base_model"},
+        "onnx_model": {"base_model"},
+        "model_comparison": {"base_model", "quantized_model", "onnx_model"},
     }
 
 
@@ -104,7 +116,8 @@ def test_checks_are_those_of_the_design_and_block_where_it_says(definitions):
 def test_refreshing_a_source_covers_everything_that_is_partitioned_by_source(definitions):
     job = definitions.resolve_job_def("refresh_source")
     selected = {key.to_user_string() for key in job.asset_layer.selected_asset_keys}
-    assert selected == {name for name, (_, _, partitioned) in ASSETS.items() if partitioned}
+    partitioned = {name for name, (group, _, has) in ASSETS.items() if has and group != "models"}
+    assert selected == partitioned
 
 
 def test_a_captioner_is_retried_and_what_costs_only_cpu_is_not(definitions):
@@ -130,9 +143,12 @@ def test_loading_the_definitions_loads_no_heavy_library():
 def test_jobs_sensors_and_pools(definitions):
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {"refresh_source", "build_release", "serve_release", "gather_feedback"} <= jobs
+    of_models = {"make_base_models", "make_quantized_model", "make_onnx_model", "compare_models"}
+    assert of_models <= jobs
     assert {sensor.name for sensor in definitions.sensors or []} == {
         "index_reconcile",
         "chat_service",
+        "model_variants",
     }
     pools = {
         name: definitions.resolve_assets_def(name).op.pool

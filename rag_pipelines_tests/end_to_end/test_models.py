@@ -120,7 +120,8 @@ def test_a_mistake_in_models_yaml_is_told_with_its_line(ingested: Installation):
 
 
 def test_a_worker_that_is_killed_leaves_nothing_and_the_next_one_makes_it(ingested: Installation):
-    wanted(ingested, "bases: {base: {folder: tiny}}\nvariants: {graph: {method: onnx-fp32}}\n")
+    tiny_chat_model(ingested.folder / "another", seed=1)
+    wanted(ingested, "bases: {base: {folder: another}}\nvariants: {graph: {method: onnx-fp32}}\n")
     command = [sys.executable, "-m", "rag_pipelines.models.worker", "make", "graph"]
     worker = subprocess.Popen(command, env=ingested.variables, cwd=ingested.folder)
     root = ingested.home / "artifacts"
