@@ -5,7 +5,7 @@ import dagster as dg
 from rag_pipelines.defs.models.assets import BASE_PERPLEXITY
 from rag_pipelines.lib.partitions import ONNX, QUANTIZED
 from rag_pipelines.lib.project import Project
-from rag_pipelines.lib.versions import told
+from rag_pipelines.lib.versions import materialized, told
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts
 
@@ -51,4 +51,18 @@ def _within_limit(
         passed=lost <= allowed,
         description=f"{name} loses {lost:.1%} of its base's perplexity, {allowed:.0%} allowed",
         metadata={"lost": lost, "allowed": allowed},
+    )
+
+
+@dg.asset_check(asset="model_comparison")
+def every_variant_compared(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """A variant that could not be made or measured is in no matrix, and cannot win."""
+    made = next(materialized(context.instance, "model_comparison", None, limit=1))
+    missing = int(made.metadata["missing"])
+    return dg.AssetCheckResult(
+        passed=not missing,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"missing": missing, "wanted": len(project.models.variants)},
     )
