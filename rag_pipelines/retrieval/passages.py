@@ -115,7 +115,7 @@ class Passages:
     def holding(self, quotation: Quotation) -> Evidence | None:
         """The fewest sentences that a quotation stands in, None where it may not be quoted."""
         start, end = quotation.start, quotation.end
-        found = [w for w in windows(quotation.hit) if w.start <= start and end <= w.end]
+        found = [w for w in windows(quotation.hit, _WINDOW) if w.start <= start and end <= w.end]
         return min(found, key=lambda w: w.end - w.start).evidence if found else None
 
     def _alike(self, claim: str, candidates: list[Window]) -> Evidence | None:

@@ -172,25 +172,25 @@ def test_an_index_of_another_embedder_is_refused_and_the_old_one_kept(
 
 
 def test_the_pointers_model_is_loaded_once_and_anew_when_it_changes(releases: Releases):
-    loaded: list[str | None] = []
+    loaded: list[str] = []
 
-    def load(name: str | None) -> Generator:
-        loaded.append(name)
-        return Echo(name=name or "fake:default")
+    def load(model: ModelRef) -> Generator:
+        loaded.append(model.name)
+        return Echo(name=model.name or "fake:default")
 
     live = LiveRelease(releases, TopicEmbedder(), load)
     for edition, model in ((1, FAKE), (2, FAKE), (3, ModelRef("fake:other")), (2, ModelRef(""))):
         publish(releases, edition, model)
         live.step()
-    assert loaded == ["fake:echo", "fake:other", None]
+    assert loaded == ["fake:echo", "fake:other", ""]
     with live.taken() as served:
         assert served.version.generator.name == "fake:default"
     live.stop()
 
 
 def test_a_model_that_fails_to_load_leaves_the_old_version_whole(releases: Releases):
-    def load(name: str | None) -> Generator:
-        if name == FAKE.name:
+    def load(model: ModelRef) -> Generator:
+        if model == FAKE:
             return Echo()
         raise ModelUnavailable("no such file")
 
@@ -209,7 +209,7 @@ def test_without_a_model_at_start_search_works_and_questions_say_why(
 ):
     there = Event()
 
-    def load(name: str | None) -> Generator:
+    def load(model: ModelRef) -> Generator:
         if there.is_set():
             return echo
         raise ModelUnavailable("install the model")

@@ -92,7 +92,7 @@ def test_a_limit_that_the_span_fits_in_does_not_cut_it(version: Version):
 
 def test_the_service_serves_it_by_name(releases: Releases, name: str, span: Generator):
     publish(releases, 1, ModelRef(name))
-    live = LiveRelease(releases, TopicEmbedder(), lambda named: {name: span}[named or ""])
+    live = LiveRelease(releases, TopicEmbedder(), lambda model: {name: span}[model.name])
     with serving(live) as client:
         until(lambda: ready(client, 1))
         told = client.post("/api/question", json={"question": QUESTION}).json()

@@ -78,7 +78,7 @@ def test_a_truncated_gguf_is_refused(tmp_path: Path):
 
 
 def test_an_unknown_provider_is_a_configuration_error(tmp_path: Path):
-    with pytest.raises(ConfigError, match="extractive:, llamacpp:, ollama:, openai:"):
+    with pytest.raises(ConfigError, match="extractive:, llamacpp:, transformers:, onnx:"):
         load_generator("magic:8-ball", tmp_path)
 
 
