@@ -16,6 +16,7 @@ from rag_pipelines.lib.project import Project
 from rag_pipelines.models.config import Models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
+from rag_pipelines.models.worker import log_of
 from rag_pipelines.records import Metric, ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts, NotMade
 
@@ -87,8 +88,9 @@ class ModelWorker:
                 done = client.run(command=command, context=self._context)
         except Exception as error:  # what it raises here is no public class of Dagster
             raise dg.Failure(
-                f"the worker for {arguments[1]} was killed ({error}); where memory ran out, set "
-                "memory_bytes in models.yaml, or take a smaller base"
+                f"the worker for {arguments[1]} did not live ({error}): see "
+                f"{log_of(self._project.settings.home)}; where memory ran out, set memory_bytes "
+                "in models.yaml, or take a smaller base"
             ) from error
         for said in done.get_custom_messages():
             if "failed" in said:

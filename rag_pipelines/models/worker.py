@@ -128,11 +128,25 @@ class _Telling:
         return MISTAKE
 
 
+def log_of(home: Path) -> Path:
+    """Where the last worker below Dagster said what it had to say besides."""
+    return home / "worker.log"
+
+
+def _chatter_to(path: Path) -> None:
+    """Send what libraries print to a file: nobody reads the pipe, and a full one would hold us."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for descriptor in (1, 2):
+            os.dup2(file.fileno(), descriptor)
+
+
 @contextmanager
 def _telling() -> Iterator[_Telling]:
     if "DAGSTER_PIPES_CONTEXT" not in os.environ:
         yield _Telling(None)
         return
+    _chatter_to(log_of(settings().home))
     with open_dagster_pipes() as pipes:
         yield _Telling(pipes)
 
