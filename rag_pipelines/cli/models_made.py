@@ -6,7 +6,7 @@ import dagster as dg
 
 from rag_pipelines.cli.output import remarks
 from rag_pipelines.cli.refresh import kept_by_dagster
-from rag_pipelines.cli.runs import complaints, run_job
+from rag_pipelines.cli.runs import complaints, end_dead_runs, run_job
 from rag_pipelines.lib.instance import instance_of
 from rag_pipelines.lib.partitions import sync_variants
 from rag_pipelines.lib.project import Project
@@ -19,6 +19,7 @@ def make_and_compare(project: Project, names: Sequence[str], tell: Progress) -> 
     One that fails keeps its last good version and stops no other.
     """
     with kept_by_dagster(project), instance_of(project.settings) as instance:
+        end_dead_runs(instance)
         sync_variants(instance, project.models)
         if problems := _run(instance, project, "make_base_models", "base models", None, tell):
             return problems

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from rag_pipelines.cli.output import remarks
-from rag_pipelines.cli.runs import ROOM, complaints, run_job
+from rag_pipelines.cli.runs import ROOM, complaints, end_dead_runs, run_job
 from rag_pipelines.errors import RagError
 from rag_pipelines.lib.corpus import corpus_digest
 from rag_pipelines.lib.documents import documents_of, failures
@@ -31,6 +31,7 @@ def refresh_and_release(
     Raises `RagError` where Dagster's own tables cannot be written, as on a full disk.
     """
     with kept_by_dagster(project), instance_of(project.settings) as instance:
+        end_dead_runs(instance)
         sync_sources(instance, project.sources)
         figures, problems = _refresh_all(instance, project, names, accept_shrink, tell)
         project.progress = tell

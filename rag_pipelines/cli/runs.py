@@ -9,7 +9,10 @@ import dagster as dg
 
 from rag_pipelines.definitions import defs
 from rag_pipelines.lib.project import Project
+from rag_pipelines.storage.durable import runs
 
+_PROCESS = "rag/process"
+"""Tag with the process id of the command that runs it."""
 ROOM = "make room on that disk and run again: what is served stays as it is"
 _FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
 """How the system says that a disk takes no more, and how SQLite does."""
@@ -34,6 +37,7 @@ def run_job(
             run_config=config,
             instance=instance,
             partition_key=partition,
+            tags={_PROCESS: str(os.getpid())},
             resources={"project": project},
             raise_on_error=False,
         )
@@ -44,6 +48,24 @@ def run_job(
 def _definitions() -> dg.Definitions:
     """Loaded once: a run for each source, a build and a publication would each load them anew."""
     return defs()
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> int:
+    """Fail the runs of commands that were killed, and tell how many there were.
+
+    Such a run would hold its slot of a pool for ever, and the next command would wait for it.
+    """
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    dead = [run for run in instance.get_runs(started) if not _lives(run.tags.get(_PROCESS, ""))]
+    for run in dead:
+        instance.report_run_failed(run, "The command that ran it was killed.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    return len(dead)
+
+
+def _lives(process: str) -> bool:
+    """Whether a command still runs; of a run that is no command's, its own launcher knows."""
+    return not process or runs(int(process))
 
 
 def complaints(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from rag_pipelines.errors import ArtifactError
-from rag_pipelines.storage.durable import TEMPORARY, read_json, replace_json, sync, sync_tree
+from rag_pipelines.storage.durable import TEMPORARY, read_json, replace_json, runs, sync, sync_tree
 
 MANIFEST = "artifact.json"
 PICKLED = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
@@ -109,8 +109,8 @@ class Artifacts:
 
     def sweep(self) -> None:
         """Delete what processes that were killed left behind."""
-        for folder in self.root.glob(f"{TEMPORARY}*-*"):
-            if not _runs(folder.name.removeprefix(TEMPORARY).partition("-")[0]):
+        for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*"):
+            if not runs(int(folder.name.removeprefix(TEMPORARY).partition("-")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _recipe(self, recipe: Recipe) -> Path:
@@ -149,16 +149,6 @@ def refuse_pickles(folder: Path) -> None:
                 f"{path.name} is a pickle, which runs code when it is opened; "
                 "convert the model to safetensors, GGUF or ONNX"
             )
-
-
-def _runs(process: str) -> bool:
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # it runs, as somebody else
-        return True
-    return True
 
 
 def _files(folder: Path) -> list[Path]:

@@ -68,3 +68,14 @@ def files_sha256(folder: Path, files: Iterable[Path]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()
+
+
+def runs(process: int) -> bool:
+    """Whether a process of this id runs on this machine: what it left unfinished is its own."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, as somebody else
+        return True
+    return True
