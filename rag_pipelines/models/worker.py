@@ -133,8 +133,8 @@ def log_of(home: Path) -> Path:
     return home / "worker.log"
 
 
-def _chatter_to(path: Path) -> None:
-    """Send what libraries print to a file: nobody reads the pipe, and a full one would hold us."""
+def print_into(path: Path) -> None:
+    """Have this process print into a file: nobody reads its pipe, and a full one would hold it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         for descriptor in (1, 2):
@@ -146,7 +146,7 @@ def _telling() -> Iterator[_Telling]:
     if "DAGSTER_PIPES_CONTEXT" not in os.environ:
         yield _Telling(None)
         return
-    _chatter_to(log_of(settings().home))
+    print_into(log_of(settings().home))
     with open_dagster_pipes() as pipes:
         yield _Telling(pipes)
 
