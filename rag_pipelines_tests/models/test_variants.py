@@ -196,3 +196,10 @@ def test_an_image_model_goes_through_the_same_export(tmp_path):
     with torch.inference_mode():
         expected = Scores().eval()(more).numpy()
     assert np.abs(found - expected).max() < 1e-4
+
+
+def test_the_same_base_gives_the_same_digests_wherever_it_is_made(factory, made, tmp_path):
+    """What `onnx-int8` and `onnx-int4` are made of is in theirs, so three say it for all."""
+    elsewhere = Factory(factory.models, Artifacts(tmp_path / "artifacts"), offline=True)
+    for name in ("base", "nf4", "onnx-int8"):
+        assert elsewhere.make(name).digest == made[name].digest, name
