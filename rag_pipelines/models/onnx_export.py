@@ -83,6 +83,7 @@ def _written(exportable: Exportable, path: Path) -> None:
                 output_names=list(exportable.output_names),
                 verbose=False,
             )
+        _without_traces(program.model)
         program.save(path, external_data=True)
     except OSError:
         raise  # the disk's fault, not the model's
@@ -91,6 +92,19 @@ def _written(exportable: Exportable, path: Path) -> None:
         raise ArtifactError(
             f"{type(exportable.module).__name__} cannot be exported: {first[0][:300]}"
         ) from error
+
+
+def _without_traces(model: Any) -> None:
+    """Drop what the exporter notes of where each node came from: files and lines of this machine.
+
+    The same model would have another digest in another folder, and tell which.
+    """
+    for graph in (model.graph, *model.functions.values()):
+        graph.metadata_props.clear()
+        for node in graph:
+            node.metadata_props.clear()
+            for value in node.outputs:
+                value.metadata_props.clear()
 
 
 def _checked(path: Path) -> None:

@@ -68,6 +68,13 @@ def test_the_graph_computes_what_the_model_does(folders):
     assert told["largest_difference"] < 1e-4
 
 
+@pytest.mark.parametrize("name", ["onnx-fp32", "onnx-int8", "onnx-int4"])
+def test_a_graph_tells_nothing_of_the_machine_that_made_it(folders, name):
+    content = (folders[name].folder / "model.onnx").read_bytes()
+    assert b"site-packages" not in content
+    assert b"transformers" not in content
+
+
 @pytest.mark.parametrize("name", ["base", "onnx-fp32", "onnx-int8"])
 def test_one_graph_serves_prefill_and_decode(folders, name):
     folder = folders[name].folder
