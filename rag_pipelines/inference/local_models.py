@@ -4,12 +4,12 @@ Knows where they lie and what may be opened. Does not run them.
 """
 
 from dataclasses import dataclass
-from hashlib import file_digest, sha256
 from pathlib import Path
 
 from rag_pipelines.errors import ArtifactError, ModelUnavailable
 from rag_pipelines.inference.names import LOCAL_PROVIDERS, ModelName
 from rag_pipelines.storage.artifacts import Artifacts, refuse_pickles
+from rag_pipelines.storage.durable import files_sha256
 
 FOLDER = "artifacts"
 
@@ -48,16 +48,7 @@ def _of_folder(folder: Path, name: ModelName) -> LocalModel:
     if not (folder / "config.json").is_file():
         raise ModelUnavailable(f"{name}: {folder} holds no config.json; name a model's folder")
     refuse_pickles(folder)
-    return LocalModel(folder, _digest(folder))
-
-
-def _digest(folder: Path) -> str:
-    digest = sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            digest.update(f"{path.relative_to(folder)}\0".encode())
-            digest.update(file_digest(file, "sha256").digest())
-    return digest.hexdigest()
+    return LocalModel(folder, files_sha256(folder, filter(Path.is_file, folder.rglob("*"))))
 
 
 def variant_digest(name: str, home: Path) -> str:

@@ -4,21 +4,20 @@
 know citations.
 """
 
-import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 
 from rag_pipelines.inference.auto.models import load
 from rag_pipelines.inference.auto.question_answering import LONGEST, QuestionAnswering
 from rag_pipelines.inference.names import ModelName
 from rag_pipelines.inference.protocols import NO_ANSWER, Prompt, Quotation
 from rag_pipelines.inference.servers import NO_SERVERS, ModelServers
+from rag_pipelines.inference.threaded import Put, pieces_of
 from rag_pipelines.inference.tokenizer import JsonTokenizer
 from rag_pipelines.records import Hit
-
-_STOPPING_SECONDS = 1.0
 
 
 class SpanGenerator:
@@ -53,14 +52,13 @@ class SpanGenerator:
 
         Closing it stops the model at its next window.
         """
-        stopped = threading.Event()
-        reading = self._thread.submit(self._read, prompt, max_tokens, stopped)
-        try:
-            yield await asyncio.wrap_future(reading) or NO_ANSWER
-        finally:
-            stopped.set()
-            if not reading.cancel():  # it reads a window: have the slot free when this ends
-                await asyncio.wait([asyncio.wrap_future(reading)], timeout=_STOPPING_SECONDS)
+
+        def write(put: Put, stopped: threading.Event) -> None:
+            put(self._read(prompt, max_tokens, stopped) or NO_ANSWER)
+
+        async with aclosing(pieces_of(self._thread, write)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     def _read(self, prompt: Prompt, max_tokens: int, stopped: threading.Event) -> Quotation | None:
         """The best span of all hits, of equals the one of the better hit."""

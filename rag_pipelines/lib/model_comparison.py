@@ -40,10 +40,10 @@ def compared_variants(context: dg.AssetExecutionContext, project: Project) -> Co
     """
     worker = ModelWorker(context, project)
     models, failed = _there(context.instance, project)
-    metrics = list[Metric]()
+    metrics, among = list[Metric](), [model.digest for model in models]
     for model in models:
         try:
-            metrics += [*worker.quality(model), *worker.timing(model, models)]
+            metrics += [*worker.quality(model), *worker.timing(model, among)]
         except dg.Failure as failure:
             failed[model.variant] = str(failure.description)
     comparison = compare(models, metrics, worker.models, failed)

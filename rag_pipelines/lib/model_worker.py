@@ -57,13 +57,12 @@ class ModelWorker:
             self._run("quality", model.variant, *self._set)
             return self._measuring.quality(model)
 
-    def timing(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> list[Metric]:
-        """How fast and how large it is, among the models that it is compared with."""
+    def timing(self, model: ModelArtifact, among: Sequence[str]) -> list[Metric]:
+        """How fast and how large it is, compared with the models of these digests."""
         try:
             return self._measuring.timing(model, among)
         except NotMade:
-            names = [other.variant for other in among]
-            self._run("timing", model.variant, *self._set, "--among", *names)
+            self._run("timing", model.variant, *self._set, "--among", *among)
             return self._measuring.timing(model, among)
 
     @property

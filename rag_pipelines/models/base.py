@@ -6,7 +6,7 @@ Knows what is taken over and what is refused. Does not know variants.
 import json
 import shutil
 from collections.abc import Iterable
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rag_pipelines.models.config import SHIPPED, BaseSource
 from rag_pipelines.models.gguf import dequantized
 from rag_pipelines.models.versions import made_with
 from rag_pipelines.storage.artifacts import MANIFEST, Artifact, Artifacts
+from rag_pipelines.storage.durable import files_sha256
 
 CARD = "README.md"
 _TAKEN = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "*.md", "LICENSE*")
@@ -36,7 +37,7 @@ def resolve(name: str, source: BaseSource, artifacts: Artifacts, offline: bool) 
     else:
         folder = source.folder or fetched(str(source.hub), str(source.revision), offline)
         files = taken(folder)
-        recipe |= {"sha256": _sha256_of(folder, files)}
+        recipe |= {"sha256": files_sha256(folder, files)}
         found = artifacts.make(recipe, lambda room: _copied(folder, files, room))
     _require_unchanged(name, source, found, artifacts)
     artifacts.name(name, found.digest)
@@ -181,8 +182,3 @@ def _copied(folder: Path, files: Iterable[Path], room: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def _sha256_of(folder: Path, files: Iterable[Path]) -> str:
-    lines = [f"{path.relative_to(folder)}\0{_sha256(path)}\n" for path in files]
-    return sha256("".join(lines).encode()).hexdigest()

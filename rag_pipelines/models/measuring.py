@@ -41,18 +41,18 @@ class Measuring:
         )
         return _read(model, made)
 
-    def timing(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> list[Metric]:
-        """Latency, speed and memory, within one comparison: `among` are all models in it."""
+    def timing(self, model: ModelArtifact, among: Sequence[str]) -> list[Metric]:
+        """Latency, speed and memory, within one comparison: `among` are digests of all in it."""
         made = self.artifacts.make(
             self._timing_recipe(model, among), lambda room: self._measure_timing(model, room)
         )
         return [*_read(model, made), _metric(model, "bytes_on_disk", float(model.size), 0.0)]
 
-    def _timing_recipe(self, model: ModelArtifact, among: Sequence[ModelArtifact]) -> Recipe:
+    def _timing_recipe(self, model: ModelArtifact, among: Sequence[str]) -> Recipe:
         """What a timing depends on: the machine, and the comparison that it belongs to."""
         return self._recipe("timing", model) | {
             "machine": machine(),
-            "among": sorted(other.digest for other in among),
+            "among": sorted(among),
         }
 
     def _quality_recipe(self, model: ModelArtifact) -> Recipe:

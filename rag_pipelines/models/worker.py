@@ -57,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("name", help="as models.yaml has it")
     for one in (quality, timing):
         one.add_argument("--evaluation", required=True, help="digest of an evaluation set")
-    timing.add_argument("--among", nargs="+", required=True, help="all models of the comparison")
+    timing.add_argument(
+        "--among", nargs="+", required=True, help="digests of all that are compared"
+    )
     return parser
 
 
@@ -72,8 +74,7 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     measuring = Measuring(artifacts, options.evaluation, models.measure, tell.progress)
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
-    among = [factory.make(name) for name in options.among]
-    return [asdict(metric) for metric in measuring.timing(model, among)]
+    return [asdict(metric) for metric in measuring.timing(model, options.among)]
 
 
 def _limit_memory(size: int | None, tell: "_Telling") -> None:

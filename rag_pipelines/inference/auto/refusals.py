@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_pipelines.errors import ModelUnavailable
+from rag_pipelines.storage.artifacts import PICKLED
 
 _CONFIG = "config.json"
 _WEIGHTS = "model.safetensors"
@@ -19,7 +20,6 @@ _ADAPTER = "adapter_config.json"
 _VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "*.model", "*.spm")
 _WITH_CODE = (_CONFIG, "tokenizer_config.json")
 _SAFE = ".safetensors"
-_PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"})
 _CONVERT = "save it anew with save_pretrained, which writes safetensors"
 
 
@@ -92,7 +92,7 @@ def _weights(folder: Path, config: dict[str, Any], name: str) -> list[str]:
     else:
         shards = _told(folder / _INDEX, name).get("weight_map")
         found = sorted(set(map(str, shards.values()))) if isinstance(shards, dict) else []
-    pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in _PICKLES]
+    pickles = [path.name for path in folder.iterdir() if path.suffix.lower() in PICKLED]
     if pickles and not any((folder / part).exists() for part in found):
         raise ModelUnavailable(
             f"{name}: only pickled weights ({', '.join(sorted(pickles))}), which may run code; "
