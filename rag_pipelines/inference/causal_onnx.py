@@ -23,24 +23,38 @@ _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 class OnnxCausal:
-    """See `CausalModel`. The cache is a list of arrays, (1, heads, past tokens, width) each."""
+    """See `CausalModel`. The cache is a list of ONNX Runtime's own values, one for each input.
+
+    Each is (1, heads, past tokens, width) and stays where the session computes: as numpy arrays
+    they would be copied with every token.
+    """
 
     def __init__(self, folder: Path, threads: int) -> None:
         """Raises `ModelUnavailable` where the graph cannot be loaded."""
+        from onnxruntime import OrtValue
+
         self.context_tokens = context_of(folder)
-        self._session = open_session(folder / ONNX_FILE, threads)
-        _, *past = self._session.get_inputs()
-        self._names = [value.name for value in past]
-        self._empty = [_empty(value.shape) for value in past]
+        self._session = session = open_session(folder / ONNX_FILE, threads)
+        self._device = "cuda" if session.get_providers()[0] == _PROVIDERS[0] else "cpu"
+        _, *past = session.get_inputs()
+        _, *self._present = [value.name for value in session.get_outputs()]
+        self._empty: dict[str, Any] = {
+            value.name: OrtValue.ortvalue_from_numpy(_empty(value.shape)) for value in past
+        }
 
     def step(self, tokens: Sequence[int], cache: Cache | None) -> tuple[Logits, Cache]:
         """See `CausalModel`."""
-        past = self._empty if cache is None else cache
-        row = np.array([tokens], np.int64)
-        found: Any = self._session.run(
-            None, {"input_ids": row, **dict(zip(self._names, past, strict=True))}
-        )
-        return np.asarray(found[0][0], np.float32), found[1:]
+        past = self._empty.values() if cache is None else cache
+        bound = self._session.io_binding()
+        bound.bind_cpu_input("input_ids", np.array([tokens], np.int64))
+        for name, value in zip(self._empty, past, strict=True):
+            bound.bind_ortvalue_input(name, value)
+        bound.bind_output("logits", "cpu")
+        for name in self._present:
+            bound.bind_output(name, self._device)
+        self._session.run_with_iobinding(bound)
+        logits, *present = bound.get_outputs()
+        return np.asarray(logits.numpy()[0], np.float32), present
 
 
 def open_session(model: Path, threads: int) -> "InferenceSession":

@@ -71,7 +71,7 @@ class Factory:
             "base": base.digest,
             "task": base.recipe["task"],
             "made_with": made_with(*_packages(method)),
-        }
+        } | _code(method)
         self.progress(method, 0, 1)
         made = self.artifacts.make(recipe, write)
         self.progress(method, 1, 1)
@@ -98,6 +98,13 @@ def _packages(method: Method) -> tuple[str, ...]:
     if method in ("nf4", "int8"):
         return quantize.PACKAGES
     return onnx_export.PACKAGES if method == "onnx-fp32" else onnx_quantize.PACKAGES
+
+
+def _code(method: Method) -> dict[str, int]:
+    """What else a recipe holds; the other graphs are made of this one, whose digest theirs holds."""
+    from rag_pipelines.models.onnx_export import GRAPH_VERSION
+
+    return {"graph": GRAPH_VERSION} if method == "onnx-fp32" else {}
 
 
 def _of_weights(method: Method, base: Artifact) -> Callable[[Path], object]:

@@ -19,6 +19,7 @@ from transformers import (  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.config import Task
+from rag_pipelines.models.onnx_attention import attends_to_all, traced
 from rag_pipelines.models.onnx_export import Exportable
 
 _DYNAMIC: Any = torch.export.Dim.DYNAMIC
@@ -32,7 +33,11 @@ _LOADED: dict[str, Any] = {
 
 
 class WithCache(nn.Module):
-    """A causal model whose cache is a flat list of tensors: key and value of each layer."""
+    """A causal model whose cache is a flat list of tensors: key and value of each layer.
+
+    Where every layer attends to all of the past and in the common way, one operator of the graph
+    is traced for it, which neither repeats keys for each query head nor transposes the past.
+    """
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -40,6 +45,8 @@ class WithCache(nn.Module):
 
     def forward(self, input_ids: Any, *past: Any) -> tuple[Any, ...]:
         """Logits (1, tokens, vocabulary), then keys and values (1, heads, past + tokens, width)."""
+        if torch.onnx.is_in_onnx_export() and attends_to_all(self.model):
+            return traced(self.model, input_ids, past)
         cache = DynamicCache(list(zip(past[::2], past[1::2], strict=True)))
         out = self.model(input_ids=input_ids, past_key_values=cache, use_cache=True)
         layers = out.past_key_values.layers
