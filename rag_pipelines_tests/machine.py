@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def _has_gpu() -> bool:
     return bool(command) and not subprocess.run([command, "-L"], capture_output=True).returncode
 
 
+def _has_onnx_cuda() -> bool:
+    """Whether the installed build of ONNX Runtime has the provider, without loading it."""
+    found = find_spec("onnxruntime")
+    places = found.submodule_search_locations if found else None
+    return any(list(Path(place, "capi").glob("*providers_cuda*")) for place in places or ())
+
+
 NEEDS = (
     Need("browser", "a browser", "apt install chromium", lambda: browser() is not None),
     Need("gpu", "a GPU", "an NVIDIA GPU with its driver", _has_gpu),
@@ -58,6 +66,13 @@ NEEDS = (
         "a MongoDB-compatible server",
         "pip install secantusdb",
         MONGO.is_file,
+        told_always=False,
+    ),
+    Need(
+        "onnx_cuda",
+        "ONNX Runtime for CUDA",
+        "pip install onnxruntime-gpu in place of onnxruntime",
+        _has_onnx_cuda,
         told_always=False,
     ),
 )

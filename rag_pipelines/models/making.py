@@ -101,7 +101,7 @@ def _packages(method: Method) -> tuple[str, ...]:
 
 
 def _code(method: Method) -> dict[str, int]:
-    """What else a recipe holds; the other graphs are made of this one, whose digest theirs holds."""
+    """What else a recipe holds. The other graphs' recipes hold the digest of this one."""
     from rag_pipelines.models.onnx_export import GRAPH_VERSION
 
     return {"graph": GRAPH_VERSION} if method == "onnx-fp32" else {}

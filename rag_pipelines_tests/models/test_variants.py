@@ -1,5 +1,7 @@
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -64,8 +66,34 @@ def test_the_graph_computes_what_the_model_does(folders):
     assert difference.max() < 1e-4
     assert written(folders["onnx-fp32"].folder) == written(folders["base"].folder)
     told = json.loads((folders["onnx-fp32"].folder / "parity.json").read_text())
-    assert told["opset"] == 18
+    assert told["opset"] == 23
     assert told["largest_difference"] < 1e-4
+
+
+def test_attention_norms_and_rotations_are_a_node_each_of_the_standard_set(folders):
+    graph = onnx.load(str(folders["onnx-fp32"].folder / "model.onnx"), load_external_data=False)
+    operators = Counter(node.op_type for node in graph.graph.node)
+    wanted = {"Attention": 2, "RMSNormalization": 5, "RotaryEmbedding": 4}  # of two layers
+    assert {name: operators[name] for name in wanted} == wanted
+    assert {node.domain for node in graph.graph.node} == {""}
+
+
+def test_a_model_that_does_not_see_all_of_the_past_is_traced_as_it_is():
+    from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+
+    from rag_pipelines.models.onnx_attention import attends_to_all
+
+    small: dict[str, Any] = {
+        "vocab_size": 96,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    }
+    assert attends_to_all(LlamaForCausalLM(LlamaConfig(**small)))
+    assert attends_to_all(MistralForCausalLM(MistralConfig(**small, sliding_window=None)))
+    assert not attends_to_all(MistralForCausalLM(MistralConfig(**small, sliding_window=8)))
 
 
 @pytest.mark.parametrize("name", ["onnx-fp32", "onnx-int8", "onnx-int4"])
