@@ -101,7 +101,8 @@ def _written(exportable: Exportable, path: Path) -> None:
 def _simplify(model: Any) -> None:
     """One node for each norm and rotation: a token costs by the node, whatever a node computes.
 
-    What the rules do not know stays as it was traced.
+    What the rules do not know stays as it was traced. The package exports these two rules nowhere
+    else; a test of the graph's nodes would tell that they have moved.
     """
     from onnxscript import optimizer, rewriter
     from onnxscript.rewriter.rules.fusion import _rms_normalization as norms

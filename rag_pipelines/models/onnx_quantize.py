@@ -1,7 +1,7 @@
 """ONNX graphs in 8 and 4 bits, from a graph in fp32.
 
-Weights of an exported graph stand behind a Transpose, where no quantizer sees them: ONNX Runtime
-folds them first. Each result has to be smaller than what it came from, or it is refused.
+A head that shares the embeddings' weights stands behind a Transpose, where no quantizer sees it:
+ONNX Runtime folds it first. Each result has to be smaller than what it came from, or it is refused.
 
 `onnx-int8` quantizes weights by channel and activations as they come (one scale a product). Gated
 networks put outliers into what the products that narrow read, and one scale for those would cost
