@@ -51,9 +51,9 @@ class Factory:
         return True
 
     def _base(self, name: str) -> Artifact:
-        self.progress(f"{name}: resolve", 0, 1)
+        self.progress(f"resolve {name}", 0, 1)
         found = resolve(name, self.models.bases[name], self.artifacts, self.offline)
-        self.progress(f"{name}: resolve", 1, 1)
+        self.progress(f"resolve {name}", 1, 1)
         return found
 
     def _made(self, method: Method, base: Artifact) -> Artifact:
@@ -72,9 +72,9 @@ class Factory:
             "task": base.recipe["task"],
             "made_with": made_with(*_packages(method)),
         }
-        self.progress(method, 0, 1)
+        self.progress(f"make {method}", 0, 1)
         made = self.artifacts.make(recipe, write)
-        self.progress(method, 1, 1)
+        self.progress(f"make {method}", 1, 1)
         return made
 
     def _row(self, name: str, made: Artifact, base: Artifact, method: str) -> ModelArtifact:

@@ -77,7 +77,7 @@ def _recorded(run: Any, children: Iterable[Any], named: Mapping[str, Version]) -
     begun = len(tags.MISSING)
     comparison = Comparison(
         base=told[tags.BASE],
-        weights=Weights(**{name: params[f"{tags.WEIGHT}{name}"] for name in CRITERIA}),
+        weights=Weights(**{name: params.get(f"{tags.WEIGHT}{name}", "0") for name in CRITERIA}),
         rows=tuple(rows),
         missing={key[begun:]: why for key, why in told.items() if key.startswith(tags.MISSING)},
         verdict=Verdict(winner=winner, score=score, reason=told[tags.REASON]),

@@ -7,8 +7,8 @@ digests and names; does not know what a model is. Model files are data: pickles 
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -16,7 +16,15 @@ from typing import Any
 from uuid import uuid4
 
 from rag_pipelines.errors import ArtifactError
-from rag_pipelines.storage.durable import TEMPORARY, read_json, replace_json, runs, sync, sync_tree
+from rag_pipelines.storage.durable import (
+    FULL,
+    TEMPORARY,
+    read_json,
+    replace_json,
+    runs,
+    sync,
+    sync_tree,
+)
 
 MANIFEST = "artifact.json"
 PICKLED = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
@@ -59,22 +67,18 @@ class Artifacts:
     def make(self, recipe: Recipe, write: Callable[[Path], object]) -> Artifact:
         """What the recipe made earlier, or what `write` puts into an empty folder now.
 
-        Nothing stays of a `write` that fails, and nothing half-written is ever visible.
+        Nothing stays of a `write` that fails, and nothing half-written is ever visible. Raises
+        `ArtifactError` where the disk is full, whatever `write` raised.
         """
         if found := self.find(recipe):
             return found
         if self._frozen:
             raise NotMade(f"not made yet: {dict(recipe)}")
         self.sweep()
-        room = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
-        self.root.mkdir(parents=True, exist_ok=True)
-        room.mkdir()
-        try:
+        with self._room() as room:
             write(room)
             digest = self._place(room, recipe)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
-        replace_json(self._recipe(recipe), {"digest": digest})
+            replace_json(self._recipe(recipe), {"digest": digest})
         return self.open(digest)
 
     def open(self, digest: str, verify: bool = False) -> Artifact:
@@ -112,6 +116,23 @@ class Artifacts:
         for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*"):
             if not runs(int(folder.name.removeprefix(TEMPORARY).partition("-")[0])):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _room(self) -> Iterator[Path]:
+        """An empty folder that is gone afterwards, unless it was put in its place."""
+        room = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
+        try:
+            room.mkdir(parents=True)
+            yield room
+        except Exception as error:  # libraries wrap what the system says in errors of their own
+            if not any(said in str(error) for said in FULL):
+                raise
+            raise ArtifactError(
+                f"the disk that holds {self.root} is full; make room on it and run again: what was "
+                "made before is kept"
+            ) from error
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
 
     def _recipe(self, recipe: Recipe) -> Path:
         written = json.dumps(recipe, sort_keys=True, ensure_ascii=False)

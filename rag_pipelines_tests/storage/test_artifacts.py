@@ -38,14 +38,22 @@ def test_the_same_content_is_the_same_artifact_whatever_made_it(tmp_path):
     assert artifacts.make({"method": "another"}, two_files).digest == one.digest
 
 
-def test_nothing_stays_of_a_write_that_fails(tmp_path):
+@pytest.mark.parametrize(
+    ("raised", "told", "said"),
+    [
+        (OSError(5, "Input/output error"), OSError, "Input/output error"),
+        (OSError(28, "No space left on device"), ArtifactError, "is full; make room on it"),
+        (RuntimeError("I/O error: File too large (os error 27)"), ArtifactError, "is full"),
+    ],
+)
+def test_nothing_stays_of_a_write_that_fails(tmp_path, raised, told, said):
     artifacts = store(tmp_path)
 
     def half(room: Path) -> None:
         two_files(room)
-        raise OSError(28, "No space left on device")
+        raise raised
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(told, match=said):
         artifacts.make(RECIPE, half)
     assert artifacts.find(RECIPE) is None
     assert [path for path in artifacts.root.rglob("*") if path.is_file()] == []
