@@ -7,7 +7,7 @@ digests and names; does not know what a model is. Model files are data: pickles 
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -111,16 +111,55 @@ class Artifacts:
         """The digest that `name` means; None where it means nothing."""
         return _pointed_to(self.root / "names" / f"{name}.json")
 
+    def names(self) -> dict[str, str]:
+        """Every name and the digest that it means."""
+        found = {path.stem: self.named(path.stem) for path in self.root.glob("names/*.json")}
+        return {name: digest for name, digest in found.items() if digest}
+
+    def all(self) -> list[Artifact]:
+        """Every artifact that is whole; one that is damaged is left out."""
+        found: list[Artifact] = []
+        for manifest in self.root.glob(f"[0-9a-f]*/{MANIFEST}"):
+            with suppress(ArtifactError):
+                found.append(self.open(manifest.parent.name))
+        return found
+
+    def remove(self, digests: Collection[str]) -> None:
+        """Delete artifacts, each out of sight in one step, and the recipes that point to them.
+
+        Raises `ArtifactError` while something is being made here: it may be of one of them.
+        """
+        self.sweep()
+        if making := sorted(self._rooms().values()):
+            raise ArtifactError(
+                f"process {making[0]} makes or measures a model now; run again when it has ended"
+            )
+        for recipe in self.root.glob("recipes/*.json"):
+            if _pointed_to(recipe) in digests:
+                recipe.unlink()
+        for digest in digests:
+            shutil.rmtree((self.root / digest).rename(self._temporary()), ignore_errors=True)
+
     def sweep(self) -> None:
         """Delete what processes that were killed left behind."""
-        for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*"):
-            if not runs(int(folder.name.removeprefix(TEMPORARY).partition("-")[0])):
+        for folder, process in self._rooms().items():
+            if not runs(process):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _rooms(self) -> dict[Path, int]:
+        """Folders of what is not whole, and the process whose each is."""
+        return {
+            folder: int(folder.name.removeprefix(TEMPORARY).partition("-")[0])
+            for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*")
+        }
+
+    def _temporary(self) -> Path:
+        return self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
 
     @contextmanager
     def _room(self) -> Iterator[Path]:
         """An empty folder that is gone afterwards, unless it was put in its place."""
-        room = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
+        room = self._temporary()
         try:
             room.mkdir(parents=True)
             yield room
