@@ -8,7 +8,7 @@ import dagster as dg
 
 from rag_pipelines.definitions import defs
 from rag_pipelines.lib.project import Project
-from rag_pipelines.storage.durable import FULL, runs
+from rag_pipelines.storage.durable import runs, tells_of_full_disk
 
 _PROCESS = "rag/process"
 """Tag with the process id of the command that runs it."""
@@ -87,4 +87,4 @@ def _cause(event: dg.DagsterEvent) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     told = error.message.strip() if error else str(event.message)
-    return f"{told}; {ROOM}" if any(full in told for full in FULL) else told
+    return f"{told}; {ROOM}" if tells_of_full_disk(told) else told

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag_pipelines.errors import ArtifactError, UserError
+from rag_pipelines.errors import ArtifactError, RagError, UserError
 from rag_pipelines.models.base import (
     licence_of,
     note_of,
@@ -126,7 +126,9 @@ def _onnx_quantized(method: Method, graph: Artifact, base: Artifact) -> Callable
         quantized = quantize_int8 if method == "onnx-int8" else quantize_int4
         try:
             quantized(graph.folder / ONNX_FILE, room)
-        except (RuntimeError, ValueError) as error:  # what ONNX Runtime raises
+        except (RagError, OSError):
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions share no class of their own
             raise ArtifactError(f"{method}: {str(error)[:300]}") from error
         with_all_but_weights(base.folder, room)
 

@@ -101,7 +101,9 @@ def _rates(runs: Sequence[Written]) -> Values:
     """CPU seconds count all threads, so these hold on a busy machine as well."""
     return {
         "tokens_per_cpu_second": averaged([len(run.gaps) / run.decode_cpu for run in runs]),
-        "prompt_tokens_per_cpu_second": averaged([run.prompt_tokens / run.prompt_cpu for run in runs]),
+        "prompt_tokens_per_cpu_second": averaged(
+            [run.prompt_tokens / run.prompt_cpu for run in runs]
+        ),
     }
 
 

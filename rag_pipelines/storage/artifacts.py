@@ -17,18 +17,21 @@ from uuid import uuid4
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.storage.durable import (
-    FULL,
     TEMPORARY,
     read_json,
     replace_json,
     runs,
     sync,
     sync_tree,
+    tells_of_full_disk,
 )
 
 MANIFEST = "artifact.json"
 PICKLED = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 """Endings of files that run code when they are loaded."""
+
+_ASKED = 1 << 20
+"""Bytes that a disk with any room takes."""
 
 Recipe = Mapping[str, Any]
 """What makes a folder, as JSON: its parents' digests, the method, its settings."""
@@ -164,7 +167,7 @@ class Artifacts:
             room.mkdir(parents=True)
             yield room
         except Exception as error:  # libraries wrap what the system says in errors of their own
-            if not any(said in str(error) for said in FULL):
+            if not _ended_for_lack_of_room(error, room):
                 raise
             raise ArtifactError(
                 f"the disk that holds {self.root} is full; make room on it and run again: what was "
@@ -209,6 +212,18 @@ def refuse_pickles(folder: Path) -> None:
                 f"{path.name} is a pickle, which runs code when it is opened; "
                 "convert the model to safetensors, GGUF or ONNX"
             )
+
+
+def _ended_for_lack_of_room(error: Exception, room: Path) -> bool:
+    """Whether a full disk is why: ONNX Runtime does not tell, so that the disk is asked too.
+
+    What was half-written still fills it then.
+    """
+    try:
+        (room / "asked").write_bytes(bytes(_ASKED))
+    except OSError as refused:
+        return tells_of_full_disk(str(refused))
+    return tells_of_full_disk(str(error))
 
 
 def _files(folder: Path) -> list[Path]:

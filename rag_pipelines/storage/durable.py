@@ -14,8 +14,13 @@ from uuid import uuid4
 
 TEMPORARY = ".tmp-"
 """How every name begins that a killed process may leave behind."""
-FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
+_FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
 """How the system says that a disk takes no more, and how SQLite does."""
+
+
+def tells_of_full_disk(text: str) -> bool:
+    """Whether an error's words, whoever wrapped it, say that a disk takes no more."""
+    return any(full in text for full in _FULL)
 
 
 def sync(path: Path) -> None:

@@ -28,7 +28,9 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Factory:
     home = tmp_path_factory.mktemp("home")
     factory = Factory(home, f"sqlite:///{home}/mlflow.db")
     factory.record(
-        factory.compared(Models(variants=WANTED, weights=Weights(quality=0, answers=0, speed=0, size=1)))
+        factory.compared(
+            Models(variants=WANTED, weights=Weights(quality=0, answers=0, speed=0, size=1))
+        )
     )
     factory.record()
     return factory

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_pipelines.storage.artifacts import Artifacts
 from rag_pipelines_tests.end_to_end.installation import (
     TOPICS,
     Installation,
@@ -106,21 +107,19 @@ def test_variants_are_made_measured_compared_and_found_again(ingested: Installat
 
 def test_a_full_disk_costs_the_variant_alone_and_mends(ingested: Installation, disk: SmallDisk):
     """Row F11. What is named and compared stays what it was."""
-    wanted(ingested, GOOD)
-    compared = ingested.rag("models", "make")
-    before = artifacts(ingested), ingested.rag("models", "list")
-    wanted(ingested, GOOD.replace("int8: {method: int8", "int8: {method: nf4"))
+    store = Artifacts(ingested.home / "artifacts")
+    before, compared = (artifacts(ingested), store.names()), ingested.rag("models", "compare")
+    assert set(before[1]) == {"base", "int8", "onnx-int8"}
+    wanted(ingested, GOOD.replace("onnx-int8: {method: onnx-int8", "onnx-int8: {method: onnx-int4"))
     disk.fill(64 << 10)
-    done = ingested.run("models", "make", "int8")
+    done = ingested.run("models", "make", "onnx-int8")
     disk.empty()
     assert done.returncode == 1
-    assert re.search(r"failed int8: .* is full; make room on it and run again", done.stderr)
+    assert re.search(r"failed onnx-int8: .* is full; make room on it and run again", done.stderr)
     assert "Traceback" not in done.stderr
-    wanted(ingested, GOOD)
-    assert (artifacts(ingested), ingested.rag("models", "list")) == before
+    assert (artifacts(ingested), store.names()) == before
     assert ingested.rag("models", "compare") == compared
-    wanted(ingested, GOOD.replace("int8: {method: int8", "int8: {method: nf4"))
-    assert json.loads(worked(ingested, "make", "int8").stdout)[0]["method"] == "nf4"
+    assert json.loads(worked(ingested, "make", "onnx-int8").stdout)[0]["method"] == "onnx-int4"
 
 
 def test_a_variant_answers_a_question(ingested: Installation):

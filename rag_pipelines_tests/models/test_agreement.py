@@ -5,11 +5,10 @@ import pytest
 
 from rag_pipelines.errors import UserError
 from rag_pipelines.models.agreement import spans_agreement, vectors_agreement
-from rag_pipelines.models.config import BaseSource, Measure, Models, Variant
+from rag_pipelines.models.config import Measure
 from rag_pipelines.models.evaluation import Asked, EvaluationSet
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
-from rag_pipelines.storage.artifacts import Artifacts
 from rag_pipelines_tests.inference import tiny_models
 
 MEASURE = Measure(text_tokens=1024, window=64)
@@ -29,27 +28,10 @@ def unit(*rows: list[float]) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-@pytest.fixture(scope="module")
-def factory(tmp_path_factory) -> Factory:
-    room = tmp_path_factory.mktemp("agreement")
-    bases = {
-        "encoder": BaseSource(folder=tiny_models.embedding_model(room / "encoder"), task="embed"),
-        "reader": BaseSource(folder=tiny_models.trained_reader(room / "reader"), task="answer"),
-    }
-    variants = {
-        "graph": Variant(of="encoder", method="onnx-fp32"),
-        "nf4": Variant(of="encoder", method="nf4"),
-        "reading-graph": Variant(of="reader", method="onnx-fp32"),
-        "reading-nf4": Variant(of="reader", method="nf4"),
-    }
-    models = Models(bases=bases, variants=variants, measure=MEASURE)
-    return Factory(models, Artifacts(room / "artifacts"), offline=True)
-
-
-def measured(factory: Factory, name: str, questions: list[Asked] = QUESTIONS) -> dict[str, float]:
-    evaluation = EvaluationSet("v1", questions, TEXTS).kept(factory.artifacts)
-    measuring = Measuring(factory.artifacts, evaluation.digest, MEASURE)
-    return {metric.name: metric.value for metric in measuring.quality(factory.make(name))}
+def measured(encoders: Factory, name: str, questions: list[Asked] = QUESTIONS) -> dict[str, float]:
+    evaluation = EvaluationSet("v1", questions, TEXTS).kept(encoders.artifacts)
+    measuring = Measuring(encoders.artifacts, evaluation.digest, MEASURE)
+    return {metric.name: metric.value for metric in measuring.quality(encoders.make(name))}
 
 
 def test_vectors_that_are_the_same_agree_and_others_by_their_cosine():
@@ -88,26 +70,26 @@ def test_spans_agree_where_both_find_the_same_place_or_nothing():
     assert spans_agreement(ours, theirs)["agreement_spans"][0] == 0.5
 
 
-def test_a_graph_that_embeds_agrees_with_its_model_and_4_bits_less(factory):
-    graph, nf4 = measured(factory, "graph"), measured(factory, "nf4")
+def test_a_graph_that_embeds_agrees_with_its_model_and_4_bits_less(encoders: Factory):
+    graph, nf4 = measured(encoders, "graph"), measured(encoders, "nf4")
     assert graph["agreement_cosine"] > 0.99999
     assert graph["agreement_neighbours"] > 0.9
     assert 0.8 < nf4["agreement_cosine"] < 0.9999
-    assert measured(factory, "encoder") == {}
+    assert measured(encoders, "encoder") == {}
 
 
-def test_a_graph_that_reads_finds_the_spans_of_its_model(factory):
-    base, graph = measured(factory, "reader"), measured(factory, "reading-graph")
+def test_a_graph_that_reads_finds_the_spans_of_its_model(encoders: Factory):
+    base, graph = measured(encoders, "reader"), measured(encoders, "reading-graph")
     assert base["answer_f1"] > 0.3
     assert graph == base | {"agreement_spans": 1.0}
 
 
-def test_a_reader_in_4_bits_is_held_to_the_same_answers(factory):
-    found = measured(factory, "reading-nf4")
+def test_a_reader_in_4_bits_is_held_to_the_same_answers(encoders: Factory):
+    found = measured(encoders, "reading-nf4")
     assert 0 <= found["agreement_spans"] <= 1
     assert set(found) == {"answer_exact_match", "answer_f1", "agreement_spans"}
 
 
-def test_a_reader_without_golden_questions_says_what_it_needs(factory):
+def test_a_reader_without_golden_questions_says_what_it_needs(encoders: Factory):
     with pytest.raises(UserError, match=r"write some in golden\.yaml"):
-        measured(factory, "reader", [])
+        measured(encoders, "reader", [])
