@@ -59,14 +59,17 @@ def open_reader(folder: Path, threads: int) -> QuestionAnswering:
         )
     except (OSError, ValueError) as error:
         raise ModelUnavailable(f"{folder}: no tokenizer ({str(error)[:300]})") from error
-    is_graph = (folder / ONNX_FILE).is_file()
-    model = _ReaderGraph(folder, threads) if is_graph else _module(folder, "answer", threads).model
-    device = "cpu" if is_graph else str(model.device)
+    of_graph = (folder / ONNX_FILE).is_file()
+    model: Any = _ReaderGraph(folder, threads) if of_graph else _reader_by_torch(folder, threads)
+    device = str(model.device)
     return QuestionAnswering(Parts(folder.name[:12], folder.name, device, model, tokenizer))
 
 
 class _ReaderGraph:
     """A reader's graph in the place of transformers' model."""
+
+    device = "cpu"
+    """Where its inputs are."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         from transformers import AutoConfig
@@ -101,6 +104,10 @@ def _by_graph(folder: Path, threads: int) -> _Vector:
         return found[0]
 
     return vector
+
+
+def _reader_by_torch(folder: Path, threads: int) -> Any:
+    return _module(folder, "answer", threads).model
 
 
 def _by_torch(folder: Path, threads: int) -> _Vector:

@@ -7,7 +7,7 @@ digests and names; does not know what a model is. Model files are data: pickles 
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
@@ -160,7 +160,7 @@ class Artifacts:
         return self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
 
     @contextmanager
-    def _room(self) -> Iterator[Path]:
+    def _room(self) -> Generator[Path]:
         """An empty folder that is gone afterwards, unless it was put in its place."""
         room = self._temporary()
         try:
