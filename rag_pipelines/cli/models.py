@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag_pipelines.cli.models_prune import prune
 from rag_pipelines.cli.output import Json, console, print_json, progress_bars
 from rag_pipelines.errors import ArtifactError, UserError
 from rag_pipelines.lib.project import Project
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rag_pipelines.models.tracked import Recorded
 
 app = typer.Typer(no_args_is_help=True, help="Local models: their variants, and which is best.")
+app.command()(prune)
 _MIB = 1 << 20
 
 

@@ -21,6 +21,7 @@ def make_and_compare(project: Project, names: Sequence[str], tell: Progress) -> 
     with kept_by_dagster(project), instance_of(project.settings) as instance:
         end_dead_runs(instance)
         sync_variants(instance, project.models)
+        project.progress = tell
         if problems := _run(instance, project, "make_base_models", "base models", None, tell):
             return problems
         for name in names:

@@ -13,6 +13,7 @@ from rag_pipelines.lib.corpus import corpus_digest
 from rag_pipelines.lib.documents import documents_of, failures
 from rag_pipelines.lib.instance import instance_of
 from rag_pipelines.lib.partitions import sync_sources
+from rag_pipelines.lib.progress import labelled
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import last_good, materialized
 from rag_pipelines.records import Progress
@@ -67,7 +68,7 @@ def _refresh_all(
     accepted = {"config": {"accept_shrink": accept_shrink}}
     ops = {"scraped_pages": accepted, "pdf_elements": accepted}
     for name in names:
-        project.progress = _labelled(tell, name)
+        project.progress = labelled(tell, name)
         result = run_job(instance, "refresh_source", project, name, ops)
         problems += [f"{name}: {why}" for why in (complaints(result) if not result.success else [])]
         figures[name] = _figures(instance, name, result.run_id)
@@ -84,10 +85,6 @@ def _unread(
     if made is None or made.run_id != run_id:
         return {}
     return failures(documents_of(project.tables, name, made))
-
-
-def _labelled(tell: Progress, label: str) -> Progress:
-    return lambda stage, done, total: tell(f"{label}: {stage}", done, total)
 
 
 def _figures(instance: dg.DagsterInstance, name: str, run_id: str) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Jobs run by hand, in this process, as Dagster's UI would run them in one of its own."""
 
-import errno
 import os
 from functools import cache
 from typing import Any
@@ -9,13 +8,11 @@ import dagster as dg
 
 from rag_pipelines.definitions import defs
 from rag_pipelines.lib.project import Project
-from rag_pipelines.storage.durable import runs
+from rag_pipelines.storage.durable import runs, tells_of_full_disk
 
 _PROCESS = "rag/process"
 """Tag with the process id of the command that runs it."""
 ROOM = "make room on that disk and run again: what is served stays as it is"
-_FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
-"""How the system says that a disk takes no more, and how SQLite does."""
 
 
 def run_job(
@@ -90,4 +87,4 @@ def _cause(event: dg.DagsterEvent) -> str:
     while error is not None and error.cause is not None:
         error = error.cause
     told = error.message.strip() if error else str(event.message)
-    return f"{told}; {ROOM}" if any(full in told for full in _FULL) else told
+    return f"{told}; {ROOM}" if tells_of_full_disk(told) else told

@@ -4,12 +4,12 @@
 of a file. Does not know prompts or citations.
 """
 
-import asyncio
 import os
 import secrets
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import asdict
 from hashlib import file_digest
 from importlib import util
@@ -18,6 +18,7 @@ from typing import Any
 
 from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.protocols import Prompt
+from rag_pipelines.inference.threaded import Put, pieces_of
 from rag_pipelines.inference.token_counts import ServedTokenizer
 from rag_pipelines.inference.transport import Refused
 
@@ -28,7 +29,6 @@ _MAGIC = b"GGUF"
 _CONTEXT = 4096
 _BATCH = 64
 """Tokens of a prompt between two chances to stop: well under a second on one slow core."""
-_STOPPING_SECONDS = 1.0
 _COUNT_SECONDS = 5.0
 _BAD_REQUEST = 400
 
@@ -76,17 +76,13 @@ class LlamaCppGenerator:
             "stream": True,
             "return_progress": True,  # calls back while it reads the prompt, so it can be stopped
         }
-        answer = _Answer(self.name)
-        written = self._thread.submit(answer.write, self._server, request)
-        try:
-            while piece := await answer.pieces.get():
+
+        def write(put: Put, stopped: threading.Event) -> None:
+            _Answer(self.name, put, stopped).write(self._server, request)
+
+        async with aclosing(pieces_of(self._thread, write)) as pieces:
+            async for piece in pieces:
                 yield piece
-            if problem := await asyncio.wrap_future(written):
-                raise problem
-        finally:
-            answer.stopped.set()
-            if not written.cancel():  # it is being written: have the slot free when this ends
-                await asyncio.wait([asyncio.wrap_future(written)], timeout=_STOPPING_SECONDS)
 
 
 def shipped_model() -> Path:
@@ -138,27 +134,23 @@ def _open(path: Path, name: str, threads: int, key: str) -> Any:
 
 
 class _Answer:
-    """One answer: the runtime calls back in its thread, the reader takes pieces in the loop."""
+    """One answer, as the runtime calls back in the thread that writes it."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self.pieces: asyncio.Queue[str] = asyncio.Queue()
-        """An empty one is the last."""
-        self.stopped = threading.Event()
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, name: str, put: Put, stopped: threading.Event) -> None:
+        self._name, self._put, self._stopped = name, put, stopped
         self._finished = False
         self._problem: ModelError | None = None
 
-    def write(self, server: Any, request: dict[str, Any]) -> ModelError | None:
-        """Have the runtime write; what went wrong, if anything did."""
+    def write(self, server: Any, request: dict[str, Any]) -> None:
+        """Have the runtime write. Raises `ModelError` where it fails and somebody still reads."""
         try:
             server.handle_chat_completions(request, self._receive)
         except Exception as error:  # whatever the extension raises is the reader's to know
-            self._problem = ModelError(f"{self._name}: {type(error).__name__}: {error}")
-        if not (self._problem or self._finished):
-            self._problem = ModelError(f"{self._name}: the answer was cut off")
-        self._put("")
-        return self._problem
+            raise ModelError(f"{self._name}: {type(error).__name__}: {error}") from error
+        if self._problem:
+            raise self._problem
+        if not (self._finished or self._stopped.is_set()):
+            raise ModelError(f"{self._name}: the answer was cut off")
 
     def _receive(self, event: dict[str, Any]) -> bool:
         """Take one event; True makes the runtime stop."""
@@ -170,10 +162,4 @@ class _Answer:
             self._finished = self._finished or bool(choice.get("finish_reason"))
             if piece := choice.get("delta", {}).get("content"):
                 self._put(piece)
-        return self.stopped.is_set()
-
-    def _put(self, piece: str) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self.pieces.put_nowait, piece)
-        except RuntimeError:  # the loop was closed: nobody reads any more
-            self.stopped.set()
+        return self._stopped.is_set()

@@ -40,7 +40,7 @@ class OnnxEmbedder(UnitEmbedder):
         self.tokenizer: Tokenizer = own
         self._own, (self._before, self._after) = own, own.around()
         special = len(self._before) + len(self._after)
-        self.max_tokens = _longest(found.folder) - special
+        self.max_tokens = longest(found.folder) - special
         self.fingerprint = fingerprint_of(self.name, found.digest, "unit")
 
     def _compute(self, texts: Sequence[str]) -> ArrayLike:
@@ -53,7 +53,7 @@ class OnnxEmbedder(UnitEmbedder):
         return np.asarray(vector)
 
 
-def _longest(folder: Path) -> int:
+def longest(folder: Path) -> int:
     """Tokens of a text, special ones counted, as sentence-transformers or the model says."""
     for name, key in (
         ("sentence_bert_config.json", "max_seq_length"),

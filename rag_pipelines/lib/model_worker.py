@@ -12,11 +12,13 @@ import dagster as dg
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.lib.model_evaluation import evaluation_set
+from rag_pipelines.lib.progress import both, labelled, logged
 from rag_pipelines.lib.project import Project
+from rag_pipelines.lib.worker_progress import ProgressReader
 from rag_pipelines.models.config import Models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
-from rag_pipelines.models.worker import log_of
+from rag_pipelines.models.worker import FAILED, log_of
 from rag_pipelines.records import Metric, ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts, NotMade
 
@@ -79,7 +81,9 @@ class ModelWorker:
 
     def _run(self, *arguments: str) -> None:
         """Have a worker do it. What it made lies in the store."""
-        client = dg.PipesSubprocessClient(forward_stdio=False)
+        tell = both(self._project.progress, logged(self._context.log.info))
+        reader = ProgressReader(labelled(tell, arguments[1]))
+        client = dg.PipesSubprocessClient(message_reader=reader, forward_stdio=False)
         command = [sys.executable, "-m", _WORKER, *arguments]
         try:
             with warnings.catch_warnings():
@@ -92,5 +96,5 @@ class ModelWorker:
                 "in models.yaml, or take a smaller base"
             ) from error
         for said in done.get_custom_messages():
-            if "failed" in said:
-                raise dg.Failure(str(said["failed"]))
+            if FAILED in said:
+                raise dg.Failure(str(said[FAILED]))

@@ -1,4 +1,4 @@
-"""Progress of long work, told to a run's log at most every few seconds."""
+"""Progress of long work, told to several, under a label, or to a log every few seconds."""
 
 import time
 from collections.abc import Callable
@@ -16,6 +16,11 @@ def both(first: Progress, second: Progress) -> Progress:
         second(stage, done, total)
 
     return tell
+
+
+def labelled(tell: Progress, label: str) -> Progress:
+    """Progress of one of several that do the same."""
+    return lambda stage, done, total: tell(f"{label}: {stage}", done, total)
 
 
 def logged(log: Callable[[str], object], clock: Callable[[], float] = time.monotonic) -> Progress:

@@ -20,8 +20,8 @@ BLOCKING: dict[str, frozenset[str]] = {
     "chunks": frozenset({"ids_unique", "within_token_limit", "every_page_covered"}),
     "embeddings": frozenset({"dimension_finite_unit", "count_matches_chunks"}),
     "base_model": frozenset({"files_are_whole"}),
-    "quantized_model": frozenset({"perplexity_within_limit"}),
-    "onnx_model": frozenset({"perplexity_within_limit"}),
+    "quantized_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
+    "onnx_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
     "model_comparison": frozenset(),
     "chat_feedback": frozenset({"answers_unique", "nothing_personal_left"}),
 }

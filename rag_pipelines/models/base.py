@@ -10,7 +10,8 @@ from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
-from rag_pipelines.errors import ArtifactError
+from rag_pipelines.errors import ArtifactError, ModelUnavailable
+from rag_pipelines.inference.auto.refusals import described
 from rag_pipelines.models.config import SHIPPED, BaseSource
 from rag_pipelines.models.gguf import dequantized
 from rag_pipelines.models.versions import made_with
@@ -81,7 +82,6 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def gguf_file(named: str) -> Path:
     """The GGUF file that a source names. Raises `ArtifactError`."""
-    from rag_pipelines.errors import ModelUnavailable
     from rag_pipelines.inference.llamacpp import shipped_model
 
     try:
@@ -100,12 +100,10 @@ def taken(folder: Path) -> list[Path]:
     """The files of a model's folder that are taken over. Raises `ArtifactError`."""
     if not folder.is_dir():
         raise ArtifactError(f"{folder}: there is no such folder")
-    config = read_config(folder)
-    if "auto_map" in config:
-        raise ArtifactError(
-            f"{folder} wants code of its own to be run (auto_map in config.json), which never is; "
-            "take a model of an architecture that transformers knows"
-        )
+    try:
+        described(folder, str(folder))
+    except ModelUnavailable as error:
+        raise ArtifactError(str(error)) from error
     files = sorted({path for pattern in _TAKEN for path in folder.rglob(pattern) if path.is_file()})
     if not any(path.match(_WEIGHTS) for path in files):
         pickles = ", ".join(path.name for path in folder.glob("*.bin")) or "no weights"

@@ -40,7 +40,7 @@ def model_card(artifact: ModelArtifact, row: Row, context: Mapping[str, object])
         "Bytes on disk": f"{artifact.size:,}",
         "Origin": artifact.origin or "that of its base",
         "Licence": artifact.licence or "not told",
-        "Score": f"{row.score:.3f}, rank {row.rank}" if row.score else row.disqualified,
+        "Score": f"{row.score:.3f}, rank {row.rank}" if row.rank else row.disqualified,
     }
     return "\n\n".join(
         [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rag_pipelines.models.config import BASE, Models, Weights
 from rag_pipelines.models.figures import SIZE, Figure, Figures
-from rag_pipelines.models.scoring import Row, ranked, scored
+from rag_pipelines.models.scoring import Row, counting, ranked, scored
 from rag_pipelines.models.verdict import Verdict, verdict_of
 from rag_pipelines.records import Metric, ModelArtifact
 
@@ -22,6 +22,7 @@ NOT_MEASURED = "it was not measured since it was made"
 class Comparison:
     """Variants of `base`, best first and those that are not ranked after them.
 
+    `weights` are those that counted: that of the answers is 0 where none could be compared.
     `missing` are the variants that `models.yaml` asks for and that have no row, with why.
     """
 
@@ -54,15 +55,15 @@ def compare(
     made = {artifact.variant: artifact for artifact in artifacts if artifact.variant in wanted}
     measured = {name: _figures(artifact, metrics) for name, artifact in made.items()}
     missing = _missing(wanted, measured, failed or {})
+    of_base = measured.get(base, {})
+    weights, without_answers = counting(models.weights, of_base)
     rows = ranked(
-        _row(artifact, measured[name], measured.get(base, {}), models)
+        scored(_row(artifact, measured[name]), of_base, weights, _allowed(name, models))
         for name, artifact in made.items()
         if name not in missing
     )
-    verdict = verdict_of(rows, models.weights, base)
-    return Comparison(
-        base=base, weights=models.weights, rows=rows, missing=missing, verdict=verdict
-    )
+    verdict = verdict_of(rows, weights, base, without_answers)
+    return Comparison(base=base, weights=weights, rows=rows, missing=missing, verdict=verdict)
 
 
 def _figures(artifact: ModelArtifact, metrics: Iterable[Metric]) -> dict[str, Figure]:
@@ -87,13 +88,17 @@ def _missing(
     }
 
 
-def _row(artifact: ModelArtifact, figures: Figures, base: Figures, models: Models) -> Row:
-    row = Row(
+def _row(artifact: ModelArtifact, figures: Figures) -> Row:
+    return Row(
         variant=artifact.variant,
         digest=artifact.digest,
         parent=artifact.parent,
         method=artifact.method,
         figures=figures,
     )
-    wanted = models.variants.get(artifact.variant)
-    return scored(row, base, models.weights, wanted.perplexity_loss if wanted else None)
+
+
+def _allowed(name: str, models: Models) -> float | None:
+    """The share of the base's perplexity that a variant may lose; None for the base itself."""
+    wanted = models.variants.get(name)
+    return wanted.perplexity_loss if wanted else None

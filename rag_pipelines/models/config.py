@@ -38,6 +38,20 @@ USUAL_LOSS: Final[dict[Method, float]] = {
     "onnx-int4": 0.5,
 }
 """What is still usual: a model of 135M loses a third in 4 bits, larger ones far less."""
+USUAL_COSINE: Final[dict[Method, float]] = {
+    "nf4": 0.9,
+    "int8": 0.98,
+    "onnx-fp32": 0.9999,
+    "onnx-int8": 0.97,
+    "onnx-int4": 0.9,
+}
+USUAL_SPANS: Final[dict[Method, float]] = {
+    "nf4": 0.7,
+    "int8": 0.9,
+    "onnx-fp32": 0.99,
+    "onnx-int8": 0.85,
+    "onnx-int4": 0.7,
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
@@ -107,6 +121,14 @@ class Variant(_Entry):
         default_factory=lambda data: USUAL_LOSS[data["method"]],
         description="Share of the base's perplexity that it may lose; by method if unset.",
     )
+    least_cosine: Annotated[float, Field(ge=-1, le=1)] = Field(
+        default_factory=lambda data: USUAL_COSINE[data["method"]],
+        description="Mean cosine to the base's vectors, of a model that embeds; as above.",
+    )
+    least_same_spans: Annotated[float, Field(ge=0, le=1)] = Field(
+        default_factory=lambda data: USUAL_SPANS[data["method"]],
+        description="Share of the base's answers that it gives too, where it reads; as above.",
+    )
 
     @property
     def asset(self) -> Literal["quantized_model", "onnx_model"]:
@@ -115,15 +137,19 @@ class Variant(_Entry):
 
 
 class Weights(_Entry):
-    """What counts in the verdict, each as a ratio to the base; 0 leaves it out."""
+    """What counts in the verdict, each as a ratio to the base; 0 leaves it out.
 
-    quality: Weight = 0.5
-    speed: Weight = 0.3
-    size: Weight = 0.2
+    By default half of it is how good a variant is, half what it costs.
+    """
+
+    quality: Weight = Field(default=0.25, description="Perplexity on held-out text.")
+    answers: Weight = Field(default=0.25, description="F1 of the answers to golden questions.")
+    speed: Weight = Field(default=0.3, description="Tokens a CPU second.")
+    size: Weight = Field(default=0.2, description="Bytes on disk.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.quality or self.speed or self.size):
+        if not (self.quality or self.answers or self.speed or self.size):
             raise ValueError("one weight at least that is not 0")
         return self
 

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 PERPLEXITY: Final = "perplexity"
+ANSWERS: Final = "answer_f1"
 SPEED: Final = "tokens_per_cpu_second"
 SIZE: Final = "bytes_on_disk"
+COSINE: Final = "agreement_cosine"
+SAME_SPANS: Final = "agreement_spans"
 SPREAD: Final = "_spread"
 """How the name of a figure's spread ends, where spreads are kept as figures of their own."""
 
@@ -45,11 +48,14 @@ class Heading:
 HEADINGS: Final[Mapping[str, Heading]] = {
     PERPLEXITY: Heading("perplexity", "less", 2),
     "answer_exact_match": Heading("exact match", "more", 2),
-    "answer_f1": Heading("answer F1", "more", 2),
+    ANSWERS: Heading("answer F1", "more", 2),
     "answer_grounded": Heading("grounded", "more", 2),
     "agreement_top1": Heading("top-1 as parent", "more", 3),
     "agreement_greedy": Heading("greedy as parent", "more", 2),
     "agreement_kl_nats": Heading("KL to parent, nats", "less", 3),
+    COSINE: Heading("cosine to parent", "more", 4),
+    "agreement_neighbours": Heading("neighbours as parent", "more", 2),
+    SAME_SPANS: Heading("spans as parent", "more", 2),
     SPEED: Heading("tokens / CPU s", "more"),
     "prompt_tokens_per_cpu_second": Heading("prompt tokens / CPU s", "more"),
     "tokens_per_second": Heading("tokens / s", "more"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag_pipelines.errors import ArtifactError, UserError
+from rag_pipelines.errors import ArtifactError, RagError, UserError
 from rag_pipelines.models.base import (
     licence_of,
     note_of,
@@ -51,9 +51,9 @@ class Factory:
         return True
 
     def _base(self, name: str) -> Artifact:
-        self.progress(f"{name}: resolve", 0, 1)
+        self.progress(f"resolve {name}", 0, 1)
         found = resolve(name, self.models.bases[name], self.artifacts, self.offline)
-        self.progress(f"{name}: resolve", 1, 1)
+        self.progress(f"resolve {name}", 1, 1)
         return found
 
     def _made(self, method: Method, base: Artifact) -> Artifact:
@@ -72,9 +72,9 @@ class Factory:
             "task": base.recipe["task"],
             "made_with": made_with(*_packages(method)),
         } | _code(method)
-        self.progress(method, 0, 1)
+        self.progress(f"make {method}", 0, 1)
         made = self.artifacts.make(recipe, write)
-        self.progress(method, 1, 1)
+        self.progress(f"make {method}", 1, 1)
         return made
 
     def _row(self, name: str, made: Artifact, base: Artifact, method: str) -> ModelArtifact:
@@ -133,7 +133,9 @@ def _onnx_quantized(method: Method, graph: Artifact, base: Artifact) -> Callable
         quantized = quantize_int8 if method == "onnx-int8" else quantize_int4
         try:
             quantized(graph.folder / ONNX_FILE, room)
-        except (RuntimeError, ValueError) as error:  # what ONNX Runtime raises
+        except (RagError, OSError):
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions share no class of their own
             raise ArtifactError(f"{method}: {str(error)[:300]}") from error
         with_all_but_weights(base.folder, room)
 

@@ -1,6 +1,6 @@
 """Measurements in the artifact store: made once for the same model, set and settings.
 
-Knows what a figure depends on. What is computed stands in `quality` and `timing`.
+Knows what a figure depends on. What is computed stands in `quality`, `agreement` and `timing`.
 """
 
 import json
@@ -11,7 +11,9 @@ from typing import Any
 
 from rag_pipelines.inference.causal import open_causal
 from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
+from rag_pipelines.models.agreement import measure_embedding, measure_reading
 from rag_pipelines.models.config import Measure
+from rag_pipelines.models.encoders import Encoder, open_reader
 from rag_pipelines.models.evaluation import EvaluationSet
 from rag_pipelines.models.quality import Values, measure_quality
 from rag_pipelines.models.timing import machine, measure_timing
@@ -33,7 +35,10 @@ class Measuring:
     progress: Progress = no_progress
 
     def quality(self, model: ModelArtifact) -> list[Metric]:
-        """Perplexity, answers and agreement with the parent, which is measured first."""
+        """Perplexity and answers of a causal model, and agreement with the parent.
+
+        The parent is measured first. Of an embedding model without one there is nothing to tell.
+        """
         parent = self._parent(model)
         folder = parent.folder if parent else None
         made = self.artifacts.make(
@@ -79,16 +84,18 @@ class Measuring:
         )
 
     def _measure_quality(self, model: ModelArtifact, room: Path, parent: Path | None) -> None:
-        folder = self.artifacts.open(model.digest).folder
-        values = measure_quality(
-            open_causal(folder, self.measure.threads),
-            ChatTokenizer(folder),
-            self._asked(),
-            self.measure,
-            room,
-            parent,
-            self.progress,
-        )
+        folder, threads = self.artifacts.open(model.digest).folder, self.measure.threads
+        asked, measure, tell = self._asked(), self.measure, self.progress
+        match model.task:
+            case "embed":
+                encoder = Encoder(folder, threads)
+                values = measure_embedding(encoder, asked, measure, room, parent, tell)
+            case "answer":
+                reader = open_reader(folder, threads)
+                values = measure_reading(reader, asked, room, parent, tell)
+            case _:
+                causal, tokenizer = open_causal(folder, threads), ChatTokenizer(folder)
+                values = measure_quality(causal, tokenizer, asked, measure, room, parent, tell)
         _write(values, room)
 
     def _measure_timing(self, model: ModelArtifact, room: Path) -> None:

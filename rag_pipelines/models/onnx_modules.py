@@ -18,6 +18,7 @@ from transformers import (  # noqa: TID253
 )
 
 from rag_pipelines.errors import ArtifactError
+from rag_pipelines.inference.auto.task import TYPES, inputs_of
 from rag_pipelines.models.config import Task
 from rag_pipelines.models.onnx_attention import attends_to_all, traced
 from rag_pipelines.models.onnx_export import Exportable
@@ -75,9 +76,10 @@ class Spans(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Any, attention_mask: Any) -> tuple[Any, Any]:
-        """Logits of begin and end, (texts, tokens) each."""
-        out = self.model(input_ids=input_ids, attention_mask=attention_mask)
+    def forward(self, input_ids: Any, attention_mask: Any, *types: Any) -> tuple[Any, Any]:
+        """Logits of begin and end, (texts, tokens) each. `types` tell question from passage."""
+        told = {TYPES: types[0]} if types else {}
+        out = self.model(input_ids=input_ids, attention_mask=attention_mask, **told)
         return out.start_logits, out.end_logits
 
 
@@ -112,22 +114,24 @@ def _cache_shape(config: Any) -> tuple[int, int, int]:
 def _embed(folder: Path) -> Exportable:
     model: Any = AutoModel.from_pretrained(folder, **_LOADED)
     # An output named `embedding` would clash with a name that the exporter gives.
-    return _encoder(Pooled(model, _first_token(folder)), ["sentence_embedding"])
+    return _encoder(Pooled(model, _first_token(folder)), [], ["sentence_embedding"])
 
 
 def _answer(folder: Path) -> Exportable:
     model: Any = AutoModelForQuestionAnswering.from_pretrained(folder, **_LOADED)
-    return _encoder(Spans(model), ["start_logits", "end_logits"])
+    types = [TYPES] if TYPES in inputs_of(model) else []
+    return _encoder(Spans(model), types, ["start_logits", "end_logits"])
 
 
-def _encoder(module: nn.Module, outputs: list[str]) -> Exportable:
+def _encoder(module: nn.Module, types: list[str], outputs: list[str]) -> Exportable:
     ids = torch.tensor([[5, 6, 7, 8], [9, 5, 6, 7]])
+    of_second = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1]])
     return Exportable(
         module,
-        (ids, torch.ones_like(ids)),
-        ["input_ids", "attention_mask"],
+        (ids, torch.ones_like(ids), *(of_second for _ in types)),
+        ["input_ids", "attention_mask", *types],
         outputs,
-        (_TOKENS, _TOKENS),
+        (_TOKENS, _TOKENS, *([tuple(_TOKENS for _ in types)] if types else [])),
     )
 
 

@@ -7,7 +7,7 @@ import json
 import re
 import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -72,14 +72,16 @@ def measure_quality(
     return values
 
 
-def windows(tokenizer: ChatTokenizer, texts: Sequence[str], measure: Measure) -> list[list[int]]:
+def windows(
+    tokens_of: Callable[[str], list[int]], texts: Sequence[str], measure: Measure
+) -> list[list[int]]:
     """Windows of the texts' tokens, as many as are asked for.
 
     A window never spans two texts; one at the end of a text may be shorter, if not by much.
     """
     size, found = measure.window, list[list[int]]()
     for text in texts:
-        ids = tokenizer.ids(text)
+        ids = tokens_of(text)
         parts = [ids[start : start + size] for start in range(0, len(ids), size)]
         found += [part for part in parts if len(part) >= size // _SHORTEST]
     most = max(1, measure.text_tokens // size)
@@ -112,7 +114,12 @@ def answer_quality(asked: Sequence[Asked], answers: Sequence[str]) -> Values:
     f1 = [max((token_f1(a, e) for e in q.expected), default=0.0) for q, a in pairs]
     grounded = [ground(a, q.hits).grounded for q, a in pairs]
     named = {"answer_exact_match": exact, "answer_f1": f1, "answer_grounded": grounded}
-    return {name: (mean(values), _half_interval(values)) for name, values in named.items()}
+    return {name: averaged(values) for name, values in named.items()}
+
+
+def averaged(values: Sequence[float]) -> tuple[float, float]:
+    """Their mean, and half of its 95 % interval."""
+    return float(mean(values)), _half_interval(values)
 
 
 def token_f1(answer: str, expected: str) -> float:
@@ -133,8 +140,8 @@ def logits_agreement(logits: Logits, parent: Logits) -> Values:
     same = (logits.argmax(-1) == parent.argmax(-1)).astype(float)
     return {
         "agreement_logits_max": (float(np.abs(logits - parent).max()), 0.0),
-        "agreement_top1": (float(same.mean()), _half_interval(list(same))),
-        "agreement_kl_nats": (float(divergence.mean()), _half_interval(list(divergence))),
+        "agreement_top1": averaged(list(same)),
+        "agreement_kl_nats": averaged(list(divergence)),
     }
 
 
@@ -145,7 +152,7 @@ def greedy_agreement(answers: Sequence[Sequence[int]], parents: Sequence[Sequenc
     shares = [_common(a, p) / max(len(a), len(p), 1) for a, p in zip(answers, parents, strict=True)]
     whole = [1.0 if not a and not p else share
              for share, a, p in zip(shares, answers, parents, strict=True)]  # fmt: skip
-    return {"agreement_greedy": (mean(whole), _half_interval(whole))}
+    return {"agreement_greedy": averaged(whole)}
 
 
 def _losses(
@@ -156,7 +163,7 @@ def _losses(
     progress: Progress,
 ) -> tuple[list[list[float]], Logits]:
     """The loss of each token but the first of each window, and the logits of the first window."""
-    read, losses, first = windows(tokenizer, asked.texts, measure), list[list[float]](), None
+    read, losses, first = windows(tokenizer.ids, asked.texts, measure), list[list[float]](), None
     for done, window in enumerate(read, 1):
         logits, _ = model.step(window, None)
         first = logits if first is None else first

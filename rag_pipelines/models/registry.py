@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from rag_pipelines.models import run_tags as tags
 from rag_pipelines.models.cards import written
 from rag_pipelines.models.comparison import Comparison
-from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED, heading
+from rag_pipelines.models.figures import ANSWERS, PERPLEXITY, SIZE, SPEED, heading
 from rag_pipelines.models.scoring import CRITERIA, Row
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _make_model(client: "MlflowClient") -> None:
 def _make_version(client: "MlflowClient", run: str, row: Row, told: Mapping[str, str]) -> None:
     # register_model("runs:/…") fails for plain files and leaves an empty model behind.
     source = f"runs:/{run}/{CARD_FOLDER}"
-    figures = [f"{heading(n).title} {written(row.figures, n)}" for n in CRITERIA.values()]
+    measured = [name for name in CRITERIA.values() if name in row.figures]
+    figures = [f"{heading(name).title} {written(row.figures, name)}" for name in measured]
     client.create_model_version(
         tags.MODEL,
         source,
@@ -106,7 +107,8 @@ def _point(client: "MlflowClient", run: str) -> None:
 
 
 def _tags(row: Row, comparison: Comparison, digest: str) -> dict[str, str]:
-    figures = {n: f"{row.figures[n].value:g}" for n in (PERPLEXITY, SPEED) if n in row.figures}
+    short = [name for name in (PERPLEXITY, ANSWERS, SPEED) if name in row.figures]
+    figures = {name: f"{row.figures[name].value:g}" for name in short}
     size = {SIZE: f"{row.figures[SIZE].value:.0f}"} if SIZE in row.figures else {}
     ranked = (
         {tags.SCORE: f"{row.score:.4f}", tags.RANK: str(row.rank)}

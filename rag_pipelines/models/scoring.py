@@ -1,10 +1,11 @@
 """One variant against its base: ratios, the limit on what it may lose, a score, a rank.
 
-The score is the weighted geometric mean of three ratios to the base, each above 1 where the
-variant is better: quality (base perplexity / perplexity), speed (tokens per CPU second / the
-base's) and size (base bytes / bytes on disk). Ratios multiply, so their mean is the geometric one:
-half the size and half the speed cancel out, no unit counts, and the ranking is the same whichever
-variant is the reference (Fleming and Wallace, "How not to lie with statistics", CACM 29(3), 1986).
+The score is the weighted geometric mean of four ratios to the base, each above 1 where the
+variant is better: quality (base perplexity / perplexity), answers (F1 on the golden questions / the
+base's), speed (tokens per CPU second / the base's) and size (base bytes / bytes on disk). Ratios
+multiply, so their mean is the geometric one: half the size and half the speed cancel out, no unit
+counts, and the ranking is the same whichever variant is the reference (Fleming and Wallace, "How
+not to lie with statistics", CACM 29(3), 1986). A variant that answers nothing right scores 0.
 Speed is by CPU seconds, which a busy machine disturbs least.
 """
 
@@ -13,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rag_pipelines.models.config import Weights
-from rag_pipelines.models.figures import PERPLEXITY, SIZE, SPEED, Figures
+from rag_pipelines.models.figures import ANSWERS, PERPLEXITY, SIZE, SPEED, Figures, heading
 
-CRITERIA = {"quality": PERPLEXITY, "speed": SPEED, "size": SIZE}
+CRITERIA = {"quality": PERPLEXITY, "answers": ANSWERS, "speed": SPEED, "size": SIZE}
 """What is weighed, and the figure that it goes by."""
 
 
@@ -66,11 +67,25 @@ def weighed(weights: Weights) -> dict[str, float]:
     return {name: weight / sum(given.values()) for name, weight in given.items() if weight}
 
 
+def counting(weights: Weights, base: Figures) -> tuple[Weights, str]:
+    """The weights, without that of the answers where no ratio of them can be taken, and why not.
+
+    They stay where nothing else counts: then nobody can be ranked.
+    """
+    if not (base and weights.answers) or _ratios(base, base).get("answers"):
+        return weights, ""
+    others = weights.model_copy(update={"answers": 0.0})
+    if not any(getattr(others, name) for name in CRITERIA):
+        return weights, ""
+    why = "the base has none right to go by" if ANSWERS in base else "no golden question was asked"
+    return others, why
+
+
 def uncertainty(row: Row, weights: Weights) -> float:
     """Spread of the score as a share of it, from the spreads of the row's own figures.
 
     The base's spreads are left out: they move every score alike. Figures are taken as independent,
-    which is cautious where variants read the same text.
+    which is cautious where variants read the same text. Answers to few questions spread widely.
     """
     shares = [
         share * figure.spread / figure.value
@@ -88,11 +103,17 @@ def percent(share: float) -> str:
 def _ratios(figures: Figures, base: Figures) -> dict[str, float]:
     ratios: dict[str, float] = {}
     for criterion, name in CRITERIA.items():
-        own, reference = figures.get(name), base.get(name)
-        if own and reference and own.value > 0 and reference.value > 0:
-            more = own.value / reference.value
-            ratios[criterion] = more if criterion == "speed" else 1 / more
+        if _is_measured(figures, name) and base.get(name) and base[name].value > 0:
+            own, reference = figures[name].value, base[name].value
+            more = heading(name).better == "more"
+            ratios[criterion] = own / reference if more else reference / own
     return ratios
+
+
+def _is_measured(figures: Figures, name: str) -> bool:
+    """Whether the figure can be weighed: none right of all answers is a figure, no speed is not."""
+    figure = figures.get(name)
+    return figure is not None and (figure.value > 0 or (name == ANSWERS and figure.value == 0))
 
 
 def _lacking(row: Row, base: Figures, weights: Weights) -> str:
@@ -100,8 +121,7 @@ def _lacking(row: Row, base: Figures, weights: Weights) -> str:
     for criterion in {"quality": 1.0, **weighed(weights)}:
         if criterion not in row.ratios:
             name = CRITERIA[criterion]
-            figure = row.figures.get(name)
-            own = bool(figure and figure.value > 0)
+            own = _is_measured(row.figures, name)
             return f"{row.variant} has no measured {name}{' of the base to go by' if own else ''}"
     return ""
 
@@ -115,7 +135,7 @@ def _lost_too_much(row: Row, base: Figures, allowed: float | None) -> str:
 
 
 def _score(ratios: Mapping[str, float], shares: Mapping[str, float]) -> float:
-    return math.exp(sum(share * math.log(ratios[name]) for name, share in shares.items()))
+    return math.prod(ratios[name] ** share for name, share in shares.items())
 
 
 def _place(row: Row) -> tuple[float, float, float, str]:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from rag_pipelines.inference.causal import CausalModel, prefilled
 from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
 from rag_pipelines.models.config import Measure
 from rag_pipelines.models.evaluation import EvaluationSet
-from rag_pipelines.models.quality import Values
+from rag_pipelines.models.quality import Values, averaged
 from rag_pipelines.records import Progress
 
 _MILLI = 1e3
@@ -94,15 +93,17 @@ def _latencies(runs: Sequence[Written]) -> Values:
     return (
         {f"ttft_ms_p{p}": _quantile(firsts, p) for p in (50, 95)}
         | {f"inter_token_ms_p{p}": _quantile(gaps, p) for p in (50, 95, 99)}
-        | {"tokens_per_second": _mean([len(run.gaps) / sum(run.gaps) for run in runs])}
+        | {"tokens_per_second": averaged([len(run.gaps) / sum(run.gaps) for run in runs])}
     )
 
 
 def _rates(runs: Sequence[Written]) -> Values:
     """CPU seconds count all threads, so these hold on a busy machine as well."""
     return {
-        "tokens_per_cpu_second": _mean([len(run.gaps) / run.decode_cpu for run in runs]),
-        "prompt_tokens_per_cpu_second": _mean([run.prompt_tokens / run.prompt_cpu for run in runs]),
+        "tokens_per_cpu_second": averaged([len(run.gaps) / run.decode_cpu for run in runs]),
+        "prompt_tokens_per_cpu_second": averaged(
+            [run.prompt_tokens / run.prompt_cpu for run in runs]
+        ),
     }
 
 
@@ -119,11 +120,6 @@ def _quantile(values: Sequence[float], percent: int) -> tuple[float, float]:
     """A percentile, and half the distance of the quartiles."""
     low, value, high = np.percentile(values, [25, percent, 75])
     return float(value), float(high - low) / 2
-
-
-def _mean(values: Sequence[float]) -> tuple[float, float]:
-    """A mean, and half of its 95 % interval."""
-    return mean(values), 1.96 * stdev(values) / len(values) ** 0.5
 
 
 def _accelerators() -> list[str]:

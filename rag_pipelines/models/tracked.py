@@ -56,6 +56,15 @@ def compared(uri: str, run_id: str | None = None) -> Recorded:
         return _recorded(run, children, aliases(client))
 
 
+def aliased(uri: str) -> set[str]:
+    """Digests of the registered variants that an alias names. Raises `TrackingError`."""
+    file = database_file(uri)
+    if file is not None and not file.exists():
+        return set()  # opening it would make it
+    with speaking_to(uri, "Reading the aliases"):
+        return {version.digest for version in aliases(mlflow_client(uri)).values()}
+
+
 def _comparison_run(client: "MlflowClient", experiment: str, run_id: str | None) -> Any:
     which = f"tags.{tags.KIND} = '{tags.OF_COMPARISON}' and attributes.status = 'FINISHED'"
     newest_first = [f"tags.{tags.RECORDED_AT} DESC"]
@@ -77,7 +86,7 @@ def _recorded(run: Any, children: Iterable[Any], named: Mapping[str, Version]) -
     begun = len(tags.MISSING)
     comparison = Comparison(
         base=told[tags.BASE],
-        weights=Weights(**{name: params[f"{tags.WEIGHT}{name}"] for name in CRITERIA}),
+        weights=Weights(**{name: params.get(f"{tags.WEIGHT}{name}", "0") for name in CRITERIA}),
         rows=tuple(rows),
         missing={key[begun:]: why for key, why in told.items() if key.startswith(tags.MISSING)},
         verdict=Verdict(winner=winner, score=score, reason=told[tags.REASON]),

@@ -20,8 +20,13 @@ class Verdict:
     reason: str
 
 
-def verdict_of(rows: Sequence[Row], weights: Weights, base: str) -> Verdict:
-    """The verdict on rows that are ranked, best first."""
+def verdict_of(
+    rows: Sequence[Row], weights: Weights, base: str, without_answers: str = ""
+) -> Verdict:
+    """The verdict on rows that are ranked, best first.
+
+    `without_answers` says why answers are not among the weights although they were to count.
+    """
     in_the_race = [row for row in rows if row.score is not None]
     if not in_the_race:
         reason = f"No variant could be ranked: {_why_none(rows, base)}."
@@ -30,6 +35,7 @@ def verdict_of(rows: Sequence[Row], weights: Weights, base: str) -> Verdict:
     sentences = [_praise(winner, weights, base), _lead(in_the_race, weights)]
     out = sum(bool(row.disqualified) for row in rows)
     sentences.append(f"{out} not ranked." if out else "")
+    sentences.append(f"Answers do not count: {without_answers}." if without_answers else "")
     reason = " ".join(filter(None, sentences))
     return Verdict(winner=winner.variant, score=winner.score, reason=reason)
 
@@ -48,7 +54,9 @@ def _lead(in_the_race: Sequence[Row], weights: Weights) -> str:
     if len(in_the_race) == 1:
         return "Nothing else was ranked."
     first, second = in_the_race[:2]
-    lead = (first.score or 0) / (second.score or 1) - 1
+    if not second.score:
+        return f"{second.variant}, the next, answers nothing right."
+    lead = (first.score or 0) / second.score - 1
     if lead < 1e-9:
         return (
             f"It ties with {second.variant} and goes first for its quality, its size or its name."

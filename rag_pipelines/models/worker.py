@@ -33,6 +33,8 @@ _TOO_LITTLE = "it needs more memory than memory_bytes in models.yaml allows"
 _LOOK_SECONDS = 0.1
 MISTAKE = 2
 """Exit status for what a person can mend."""
+PROGRESS, FAILED = "progress", "failed"
+"""Keys of what is told to Dagster: a stage's name, done and total; or why the work failed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,11 +112,10 @@ class _Telling:
         self._pipes = pipes
 
     def progress(self, stage: str, done: int, total: int | None) -> None:
-        said = f"{stage}: {done}{f' of {total}' if total else ''}"
         if self._pipes:
-            self._pipes.log.info(said)
+            self._pipes.report_custom_message({PROGRESS: [stage, done, total]})
         else:
-            print(said, file=sys.stderr)
+            print(f"{stage}: {done}{f' of {total}' if total else ''}", file=sys.stderr)
 
     def result(self, rows: list[dict[str, Any]]) -> None:
         """Dagster's step finds it in the store."""
@@ -123,7 +124,7 @@ class _Telling:
 
     def failed(self, why: str) -> int:
         if self._pipes:
-            self._pipes.report_custom_message({"failed": why})
+            self._pipes.report_custom_message({FAILED: why})
             return 0  # told: Dagster would put a status before the reason
         print(why, file=sys.stderr)
         return MISTAKE

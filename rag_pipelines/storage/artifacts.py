@@ -7,8 +7,8 @@ digests and names; does not know what a model is. Model files are data: pickles 
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -16,11 +16,22 @@ from typing import Any
 from uuid import uuid4
 
 from rag_pipelines.errors import ArtifactError
-from rag_pipelines.storage.durable import TEMPORARY, read_json, replace_json, runs, sync, sync_tree
+from rag_pipelines.storage.durable import (
+    TEMPORARY,
+    read_json,
+    replace_json,
+    runs,
+    sync,
+    sync_tree,
+    tells_of_full_disk,
+)
 
 MANIFEST = "artifact.json"
 PICKLED = frozenset({".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth"})
 """Endings of files that run code when they are loaded."""
+
+_ASKED = 1 << 20
+"""Bytes that a disk with any room takes."""
 
 Recipe = Mapping[str, Any]
 """What makes a folder, as JSON: its parents' digests, the method, its settings."""
@@ -59,22 +70,18 @@ class Artifacts:
     def make(self, recipe: Recipe, write: Callable[[Path], object]) -> Artifact:
         """What the recipe made earlier, or what `write` puts into an empty folder now.
 
-        Nothing stays of a `write` that fails, and nothing half-written is ever visible.
+        Nothing stays of a `write` that fails, and nothing half-written is ever visible. Raises
+        `ArtifactError` where the disk is full, whatever `write` raised.
         """
         if found := self.find(recipe):
             return found
         if self._frozen:
             raise NotMade(f"not made yet: {dict(recipe)}")
         self.sweep()
-        room = self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
-        self.root.mkdir(parents=True, exist_ok=True)
-        room.mkdir()
-        try:
+        with self._room() as room:
             write(room)
             digest = self._place(room, recipe)
-        finally:
-            shutil.rmtree(room, ignore_errors=True)
-        replace_json(self._recipe(recipe), {"digest": digest})
+            replace_json(self._recipe(recipe), {"digest": digest})
         return self.open(digest)
 
     def open(self, digest: str, verify: bool = False) -> Artifact:
@@ -107,11 +114,67 @@ class Artifacts:
         """The digest that `name` means; None where it means nothing."""
         return _pointed_to(self.root / "names" / f"{name}.json")
 
+    def names(self) -> dict[str, str]:
+        """Every name and the digest that it means."""
+        found = {path.stem: self.named(path.stem) for path in self.root.glob("names/*.json")}
+        return {name: digest for name, digest in found.items() if digest}
+
+    def all(self) -> list[Artifact]:
+        """Every artifact that is whole; one that is damaged is left out."""
+        found: list[Artifact] = []
+        for manifest in self.root.glob(f"[0-9a-f]*/{MANIFEST}"):
+            with suppress(ArtifactError):
+                found.append(self.open(manifest.parent.name))
+        return found
+
+    def remove(self, digests: Collection[str]) -> None:
+        """Delete artifacts, each out of sight in one step, and the recipes that point to them.
+
+        Raises `ArtifactError` while something is being made here: it may be of one of them.
+        """
+        self.sweep()
+        if making := sorted(self._rooms().values()):
+            raise ArtifactError(
+                f"process {making[0]} makes or measures a model now; run again when it has ended"
+            )
+        for recipe in self.root.glob("recipes/*.json"):
+            if _pointed_to(recipe) in digests:
+                recipe.unlink()
+        for digest in digests:
+            shutil.rmtree((self.root / digest).rename(self._temporary()), ignore_errors=True)
+
     def sweep(self) -> None:
         """Delete what processes that were killed left behind."""
-        for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*"):
-            if not runs(int(folder.name.removeprefix(TEMPORARY).partition("-")[0])):
+        for folder, process in self._rooms().items():
+            if not runs(process):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def _rooms(self) -> dict[Path, int]:
+        """Folders of what is not whole, and the process whose each is."""
+        return {
+            folder: int(folder.name.removeprefix(TEMPORARY).partition("-")[0])
+            for folder in self.root.glob(f"{TEMPORARY}[0-9]*-*")
+        }
+
+    def _temporary(self) -> Path:
+        return self.root / f"{TEMPORARY}{os.getpid()}-{uuid4().hex}"
+
+    @contextmanager
+    def _room(self) -> Generator[Path]:
+        """An empty folder that is gone afterwards, unless it was put in its place."""
+        room = self._temporary()
+        try:
+            room.mkdir(parents=True)
+            yield room
+        except Exception as error:  # libraries wrap what the system says in errors of their own
+            if not _ended_for_lack_of_room(error, room):
+                raise
+            raise ArtifactError(
+                f"the disk that holds {self.root} is full; make room on it and run again: what was "
+                "made before is kept"
+            ) from error
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
 
     def _recipe(self, recipe: Recipe) -> Path:
         written = json.dumps(recipe, sort_keys=True, ensure_ascii=False)
@@ -149,6 +212,18 @@ def refuse_pickles(folder: Path) -> None:
                 f"{path.name} is a pickle, which runs code when it is opened; "
                 "convert the model to safetensors, GGUF or ONNX"
             )
+
+
+def _ended_for_lack_of_room(error: Exception, room: Path) -> bool:
+    """Whether a full disk is why: ONNX Runtime does not tell, so that the disk is asked too.
+
+    What was half-written still fills it then.
+    """
+    try:
+        (room / "asked").write_bytes(bytes(_ASKED))
+    except OSError as refused:
+        return tells_of_full_disk(str(refused))
+    return tells_of_full_disk(str(error))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 Knows fsync, rename, JSON and what digests files. Does not know what the files mean.
 """
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,13 @@ from uuid import uuid4
 
 TEMPORARY = ".tmp-"
 """How every name begins that a killed process may leave behind."""
+_FULL = (*map(os.strerror, (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)), "disk is full")
+"""How the system says that a disk takes no more, and how SQLite does."""
+
+
+def tells_of_full_disk(text: str) -> bool:
+    """Whether an error's words, whoever wrapped it, say that a disk takes no more."""
+    return any(full in text for full in _FULL)
 
 
 def sync(path: Path) -> None:
@@ -40,11 +48,15 @@ def replace_json(path: Path, value: Mapping[str, Any], mode: int = 0o666) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{path.name}-{uuid4().hex}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=2, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, indent=2, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)  # a full disk has no room for halves
+        raise
     sync(path.parent)
 
 

@@ -28,7 +28,9 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Factory:
     home = tmp_path_factory.mktemp("home")
     factory = Factory(home, f"sqlite:///{home}/mlflow.db")
     factory.record(
-        factory.compared(Models(variants=WANTED, weights=Weights(quality=0, speed=0, size=1)))
+        factory.compared(
+            Models(variants=WANTED, weights=Weights(quality=0, answers=0, speed=0, size=1))
+        )
     )
     factory.record()
     return factory
@@ -123,3 +125,27 @@ def test_a_mistake_in_the_file_of_models_is_told_with_its_line(tmp_path: Path):
     done = rag(tmp_path, "models", "list")
     assert (done.returncode, done.stdout) == (2, "")
     assert "models.yaml:2" in done.stderr
+
+
+def test_prune_keeps_what_is_named_served_or_in_mlflow_and_tells_the_bytes(factory: Factory):
+    made = {artifact.variant: artifact.digest for artifact in factory.artifacts}
+    named = set(factory.store.names().values())
+    pointer = {"release": "v000001-000000000000", "generation": 1, "reason": "", "rejected": []}
+    served = {"name": "transformers:onnx-fp32", "digest": made["onnx-fp32"]}
+    (factory.root / "releases").mkdir()
+    (factory.root / "releases" / "current.json").write_text(
+        json.dumps(pointer | {"model": served, "written_at": ""})
+    )
+    kept = named | {made["onnx-fp32"], made["onnx-int8"]}  # the latter is the challenger
+    gone = {one.digest: one.size for one in factory.store.all() if one.digest not in kept}
+    assert gone
+    told_only = told(factory.root, "prune", "--dry-run")
+    assert {one["digest"]: one["bytes"] for one in told_only["artifacts"]} == gone
+    assert (told_only["removed"], told_only["bytes"]) == (False, sum(gone.values()))
+    assert set(gone) < {one.digest for one in factory.store.all()}
+    done = rag(factory.root, "models", "prune")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == (
+        f"{len(gone)} artifacts, {sum(gone.values()):,} bytes freed"
+    )
+    assert {one.digest for one in factory.store.all()} == kept

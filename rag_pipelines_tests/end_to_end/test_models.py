@@ -1,14 +1,17 @@
 """The model graph as a person runs it: `rag models make`, and what Dagster and MLflow say of it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from rag_pipelines.storage.artifacts import Artifacts
 from rag_pipelines_tests.end_to_end.installation import (
     TOPICS,
     Installation,
@@ -17,6 +20,7 @@ from rag_pipelines_tests.end_to_end.installation import (
     website,
 )
 from rag_pipelines_tests.models.tiny import tiny_chat_model
+from rag_pipelines_tests.small_disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.slow
 
@@ -29,12 +33,22 @@ variants:
   onnx-int8: {method: onnx-int8, perplexity_loss: 1}
 measure: {questions: 2, answer_tokens: 8, text_tokens: 512, window: 64, repeats: 3}
 """
+GOOD = MODELS.replace("  pickled: {folder: pickled}\n", "")
 
 
 @pytest.fixture(scope="module")
-def ingested(tmp_path_factory, models: Path) -> Installation:
+def disk(tmp_path_factory) -> Iterator[SmallDisk]:
+    """Where the artifacts of the installation are kept."""
+    home = tmp_path_factory.mktemp("factory") / "home"
+    home.mkdir()
+    with small_disk(home / "artifacts", 96 << 20) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def ingested(disk: SmallDisk, models: Path) -> Installation:
     """A small site with golden questions, ingested, and a tiny model beside it."""
-    folder = tmp_path_factory.mktemp("factory")
+    folder = disk.path.parent.parent
     site = Site(folder / "site")
     for name in TOPICS[:10]:
         site.write(name, " ".join([sentence_of(name)] * 6))
@@ -58,13 +72,19 @@ def wanted(installation: Installation, text: str) -> None:
 
 
 def artifacts(installation: Installation) -> dict[str, float]:
-    folders = (installation.home / "artifacts").glob("?" * 64)
+    """What is there, half-made things included, and when it was made."""
+    folders = [*(installation.home / "artifacts").glob("?" * 64)]
+    folders += (installation.home / "artifacts").rglob(".tmp*")
     return {folder.name: folder.stat().st_mtime for folder in folders}
 
 
 def test_variants_are_made_measured_compared_and_found_again(ingested: Installation):
-    wanted(ingested, MODELS.replace("  pickled: {folder: pickled}\n", ""))
-    said = ingested.rag("models", "make")
+    wanted(ingested, GOOD)
+    done = ingested.run("models", "make", "--json")
+    assert done.returncode == 0, done.stderr
+    for stage in ("base: resolve base", "onnx-int8: make onnx-fp32", "onnx-int8: perplexity"):
+        assert stage in done.stderr
+    said = json.loads(done.stdout)
     named = {variant["name"]: variant for variant in said["variants"]}
     assert set(named) == {"base", "int8", "onnx-int8"}
     assert said["challenger"] == said["verdict"]["winner"]
@@ -85,8 +105,25 @@ def test_variants_are_made_measured_compared_and_found_again(ingested: Installat
     assert listed["int8"]["digest"] == named["int8"]["digest"]
 
 
+def test_a_full_disk_costs_the_variant_alone_and_mends(ingested: Installation, disk: SmallDisk):
+    """Row F11. What is named and compared stays what it was."""
+    store = Artifacts(ingested.home / "artifacts")
+    before, compared = (artifacts(ingested), store.names()), ingested.rag("models", "compare")
+    assert set(before[1]) == {"base", "int8", "onnx-int8"}
+    wanted(ingested, GOOD.replace("onnx-int8: {method: onnx-int8", "onnx-int8: {method: onnx-int4"))
+    disk.fill(64 << 10)
+    done = ingested.run("models", "make", "onnx-int8")
+    disk.empty()
+    assert done.returncode == 1
+    assert re.search(r"failed onnx-int8: .* is full; make room on it and run again", done.stderr)
+    assert "Traceback" not in done.stderr
+    assert (artifacts(ingested), store.names()) == before
+    assert ingested.rag("models", "compare") == compared
+    assert json.loads(worked(ingested, "make", "onnx-int8").stdout)[0]["method"] == "onnx-int4"
+
+
 def test_a_variant_answers_a_question(ingested: Installation):
-    wanted(ingested, MODELS.replace("  pickled: {folder: pickled}\n", ""))
+    wanted(ingested, GOOD)
     ingested.rag("models", "make", "onnx-int8")
     done = ingested.run(
         "ask", "When was the anchor made?", "--json", RAG_GENERATOR="onnx:onnx-int8"

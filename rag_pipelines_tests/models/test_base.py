@@ -66,6 +66,17 @@ def test_a_repository_that_wants_its_code_run_is_refused(tmp_path):
     folder = folder_of(tmp_path / "remote", auto_map={"AutoModel": "modeling_x.Model"})
     with pytest.raises(ArtifactError, match="auto_map"):
         resolved(tmp_path, BaseSource(folder=folder))
+    other = folder_of(tmp_path / "tokenizer")
+    (other / "tokenizer_config.json").write_text('{"auto_map": {"AutoTokenizer": ["x.T", null]}}')
+    with pytest.raises(ArtifactError, match=r"tokenizer_config\.json asks for code"):
+        resolved(tmp_path, BaseSource(folder=other))
+
+
+def test_an_adapter_without_its_base_is_no_base(tmp_path):
+    folder = folder_of(tmp_path / "adapter")
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(ArtifactError, match="merge it into its base model"):
+        resolved(tmp_path, BaseSource(folder=folder))
 
 
 def test_a_folder_that_changed_is_an_error_that_says_so_until_it_is_accepted(tmp_path):

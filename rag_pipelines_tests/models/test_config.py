@@ -31,6 +31,14 @@ def test_a_variant_states_what_it_may_lose_or_takes_what_is_usual_for_its_method
     models = read(tmp_path, "variants: {a: {method: int8}, b: {method: nf4, perplexity_loss: 0}}\n")
     assert models.variants["a"].perplexity_loss == 0.1
     assert models.variants["b"].perplexity_loss == 0
+    assert models.variants["a"].least_cosine == 0.98
+    assert models.variants["b"].least_same_spans == 0.7
+
+
+def test_the_weights_add_up_to_one_and_the_example_writes_them_out():
+    weights = Models().weights
+    assert sum(weights.model_dump().values()) == pytest.approx(1)
+    assert load_models(Path("examples/models.yaml")).weights == weights
 
 
 @pytest.mark.parametrize(
@@ -44,7 +52,7 @@ def test_a_variant_states_what_it_may_lose_or_takes_what_is_usual_for_its_method
         ("variants: {nf4: {method: nf4, of: lora}}", "made of one of base, not of lora"),
         ("variants: {base: {method: nf4}}", "another name for the variant base"),
         ("variants: {'../x': {method: nf4}}", "lower-case letters, digits"),
-        ("weights: {quality: 0, speed: 0, size: 0}", "one weight at least"),
+        ("weights: {quality: 0, answers: 0, speed: 0, size: 0}", "one weight at least"),
         ("measure: {repeats: 1}", "measure.repeats: found 1"),
     ],
 )

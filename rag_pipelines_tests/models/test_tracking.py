@@ -15,7 +15,7 @@ from rag_pipelines.models.tracked import compared
 from rag_pipelines.storage.mlflow_store import mlflow_client
 from rag_pipelines_tests.models.factory import CONTEXT, MEASURED, WANTED, Factory
 
-BY_SIZE = Models(variants=WANTED, weights=Weights(quality=0, speed=0, size=1))
+BY_SIZE = Models(variants=WANTED, weights=Weights(quality=0, answers=0, speed=0, size=1))
 
 
 def runs(factory: Factory, query: str = "") -> list[Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.storage.artifacts import MANIFEST, Artifacts, NotMade
+from rag_pipelines_tests.small_disk import small_disk
 
 RECIPE = {"method": "copy", "of": "nothing"}
 
@@ -38,14 +39,44 @@ def test_the_same_content_is_the_same_artifact_whatever_made_it(tmp_path):
     assert artifacts.make({"method": "another"}, two_files).digest == one.digest
 
 
-def test_nothing_stays_of_a_write_that_fails(tmp_path):
+def test_a_full_disk_is_told_whatever_the_library_says_of_it(tmp_path):
+    with small_disk(tmp_path / "artifacts", 8 << 20) as disk:
+        disk.fill(64 << 10)
+
+        def hidden(room: Path) -> None:
+            try:
+                (room / "model.safetensors").write_bytes(bytes(9 << 20))
+            except OSError:
+                raise RuntimeError("failed to write") from None
+
+        with pytest.raises(ArtifactError, match="is full; make room on it and run again"):
+            store(tmp_path).make(RECIPE, hidden)
+        disk.empty()
+        assert not list(disk.path.glob(".tmp*"))
+        with pytest.raises(RuntimeError, match="failed to write"):
+            store(tmp_path).make(RECIPE, lambda room: _raise(RuntimeError("failed to write")))
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "said"),
+    [
+        (OSError(5, "Input/output error"), OSError, "Input/output error"),
+        (OSError(28, "No space left on device"), ArtifactError, "is full; make room on it"),
+        (RuntimeError("I/O error: File too large (os error 27)"), ArtifactError, "is full"),
+    ],
+)
+def test_nothing_stays_of_a_write_that_fails(tmp_path, raised, told, said):
     artifacts = store(tmp_path)
 
     def half(room: Path) -> None:
         two_files(room)
-        raise OSError(28, "No space left on device")
+        raise raised
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(told, match=said):
         artifacts.make(RECIPE, half)
     assert artifacts.find(RECIPE) is None
     assert [path for path in artifacts.root.rglob("*") if path.is_file()] == []

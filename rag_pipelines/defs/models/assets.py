@@ -15,13 +15,14 @@ from rag_pipelines.lib.model_worker import ModelWorker
 from rag_pipelines.lib.partitions import ONNX, QUANTIZED
 from rag_pipelines.lib.project import Project
 from rag_pipelines.models.cards import as_markdown
+from rag_pipelines.models.figures import PERPLEXITY
 from rag_pipelines.models.pareto import pareto_png
 from rag_pipelines.records import Metric, ModelArtifact
 
 _COMMON: dict[str, Any] = {
     "group_name": "models",
     "owners": ["team:models"],
-    "code_version": "1",
+    "code_version": "2",
     "pool": "accelerator",
 }
 BASE_PERPLEXITY = "base_perplexity"
@@ -102,13 +103,13 @@ def _variant(
 
 
 def _quality(worker: ModelWorker, model: ModelArtifact) -> dict[str, float]:
-    """Figures of a model that writes text, and what its base has."""
+    """Figures of a model, and the perplexity of its base where they write text."""
+    of_model = {metric.name: metric.value for metric in worker.quality(model)}
     if model.task != "causal":
-        return {}
+        return of_model
     base, _ = worker.make(worker.models.base_of(model.variant))
     of_base = {metric.name: metric.value for metric in worker.quality(base)}
-    of_model = {metric.name: metric.value for metric in worker.quality(model)}
-    return of_model | {BASE_PERPLEXITY: of_base["perplexity"]}
+    return of_model | {BASE_PERPLEXITY: of_base[PERPLEXITY]}
 
 
 def _of_models(models: Sequence[ModelArtifact]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from rag_pipelines.defs.models.assets import BASE_PERPLEXITY
 from rag_pipelines.lib.partitions import ONNX, QUANTIZED
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.versions import materialized, told
+from rag_pipelines.models.figures import COSINE, SAME_SPANS, heading
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts
 
 _LIMIT = "perplexity_within_limit"
+_AGREEMENT = "agreement_within_limit"
 
 
 @dg.asset_check(asset="base_model", blocking=True)
@@ -36,6 +38,40 @@ def onnx_perplexity_within_limit(
 ) -> dg.AssetCheckResult:
     """As of a quantized model: what is faster may not be so much worse."""
     return _within_limit(context, project, "onnx_model")
+
+
+@dg.asset_check(asset="quantized_model", name=_AGREEMENT, blocking=True, partitions_def=QUANTIZED)
+def quantized_agreement_within_limit(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """An embedder far from its base finds other passages, and a reader gives other answers."""
+    return _agrees(context, project, "quantized_model")
+
+
+@dg.asset_check(asset="onnx_model", name=_AGREEMENT, blocking=True, partitions_def=ONNX)
+def onnx_agreement_within_limit(
+    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+) -> dg.AssetCheckResult:
+    """As of a quantized model: a graph embeds and reads as its base does, or near enough."""
+    return _agrees(context, project, "onnx_model")
+
+
+def _agrees(
+    context: dg.AssetCheckExecutionContext, project: Project, asset: str
+) -> dg.AssetCheckResult:
+    name = context.partition_key
+    said = told(context.instance, asset, name, context.run.run_id)
+    variant = project.models.variants[name]
+    limits = {COSINE: variant.least_cosine, SAME_SPANS: variant.least_same_spans}
+    held = {figure: limit for figure, limit in limits.items() if figure in said}
+    if not held:
+        return dg.AssetCheckResult(passed=True, metadata={"agreement": "it writes text"})
+    ((figure, least),) = held.items()
+    return dg.AssetCheckResult(
+        passed=said[figure] >= least,
+        description=f"{name}: {heading(figure).title} {said[figure]:.4f}, at least {least:g} asked",
+        metadata={"agreement": said[figure], "least": least},
+    )
 
 
 def _within_limit(

@@ -13,7 +13,8 @@ from rag_pipelines.errors import ModelError, ModelUnavailable
 
 _USUAL_TOKENS = 512
 _UNSET_TOKENS = 10**9
-_TYPES = "token_type_ids"
+TYPES = "token_type_ids"
+"""Which of two texts a token is of."""
 _PADDED = ("roberta", "camembert", "mpnet")
 """Model types whose positions begin after the one of the padding."""
 
@@ -42,15 +43,20 @@ class Parts:
 
     @property
     def inputs(self) -> frozenset[str]:
-        """What the model reads of a tokenizer's output.
+        """What the model reads of a tokenizer's output."""
+        return inputs_of(self.model)
 
-        Tokenizers of the general class offer token types to models that have none.
-        """
-        told = {"input_ids", "attention_mask"}
-        types = getattr(self.model.config, "type_vocab_size", 0)
-        if types > 1 and _TYPES in signature(self.model.forward).parameters:
-            told.add(_TYPES)
-        return frozenset(told)
+
+def inputs_of(model: Any) -> frozenset[str]:
+    """What a model of transformers reads of a tokenizer's output.
+
+    Tokenizers of the general class offer token types to models that have none.
+    """
+    told = {"input_ids", "attention_mask"}
+    types = getattr(model.config, "type_vocab_size", 0)
+    if types > 1 and TYPES in signature(model.forward).parameters:
+        told.add(TYPES)
+    return frozenset(told)
 
 
 class Task:
