@@ -51,12 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m rag_pipelines.models.worker", description=__doc__)
     work = parser.add_subparsers(dest="work", required=True)
     make = work.add_parser("make", help="make a base or a variant of models.yaml")
+    train = work.add_parser("train", help="train a model of the table tuned")
+    merge = work.add_parser("merge", help="make an adapter and its base into one model")
     quality = work.add_parser("quality", help="measure how good a made model is")
     timing = work.add_parser("timing", help="measure how fast and how large it is")
-    for one in (make, quality, timing):
+    for one in (make, train, merge, quality, timing):
         one.add_argument("name", help="as models.yaml has it")
     for one in (quality, timing):
         one.add_argument("--evaluation", required=True, help="digest of an evaluation set")
+    train.add_argument("--dataset", required=True, help="digest of a dataset")
     timing.add_argument(
         "--among", nargs="+", required=True, help="digests of all that are compared"
     )
@@ -68,6 +71,10 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     models, artifacts = load_models(found.models), Artifacts(found.artifacts)
     _limit_memory(models.memory_bytes, tell)
     factory = Factory(models, artifacts, found.hf_hub_offline, tell.progress)
+    if options.work == "train":
+        return [asdict(factory.train(options.name, options.dataset))]
+    if options.work == "merge":
+        return [asdict(factory.merge(options.name))]
     model = factory.make(options.name)
     if options.work == "make":
         return [asdict(model)]
