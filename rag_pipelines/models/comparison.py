@@ -50,7 +50,7 @@ def compare(
     that it was measured on alone; one that is not finite counts as not measured.
     """
     base = base or (BASE if BASE in models.bases else next(iter(models.bases)))
-    wanted = [base, *(name for name in models.variants if models.base_of(name) == base)]
+    wanted = [base, *(name for name in models.compared if models.base_of(name) == base)]
     made = {artifact.variant: artifact for artifact in artifacts if artifact.variant in wanted}
     measured = {name: _figures(artifact, metrics) for name, artifact in made.items()}
     missing = _missing(wanted, measured, failed or {})
@@ -95,5 +95,5 @@ def _row(artifact: ModelArtifact, figures: Figures, base: Figures, models: Model
         method=artifact.method,
         figures=figures,
     )
-    wanted = models.variants.get(artifact.variant)
+    wanted = models.compared.get(artifact.variant)
     return scored(row, base, models.weights, wanted.perplexity_loss if wanted else None)

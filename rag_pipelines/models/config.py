@@ -17,7 +17,7 @@ from pydantic import (
 from rag_pipelines.config.validation import validated
 from rag_pipelines.config.yaml_lines import read_yaml
 from rag_pipelines.models.entries import BASE, Entry, Loss, ModelName, Share
-from rag_pipelines.models.tuning.config import Datasets, Tuning
+from rag_pipelines.models.tuning.config import Datasets, Tuning, asset_of, is_adapter
 
 DEFAULT_MODELS: Final = "models.yaml"
 SHIPPED: Final = "smollm2"
@@ -169,6 +169,23 @@ class Models(Entry):
             self._require_no_circle(name)
             self._require_reward(name, tuning)
         return self
+
+    @property
+    def assets(self) -> dict[str, str]:
+        """The asset that each tuned model and variant is a partition of."""
+        tuned = {name: asset_of(tuning) for name, tuning in self.tuned.items()}
+        return {**tuned, **{name: variant.asset for name, variant in self.variants.items()}}
+
+    def serving_asset(self, name: str) -> str:
+        """The asset whose partition is the model as it is served: of an adapter, what it made."""
+        tuning = self.tuned.get(name)
+        return "merged_model" if tuning and is_adapter(tuning) else self.assets[name]
+
+    @property
+    def compared(self) -> dict[str, Variant | Tuning]:
+        """What is compared with its base: tuned models that write text, and variants."""
+        tuned = {n: tuning for n, tuning in self.tuned.items() if tuning.method != "reward"}
+        return {**tuned, **self.variants}
 
     def base_of(self, name: str) -> str:
         """The base model that a model goes back to; a base is its own."""

@@ -20,9 +20,9 @@ from rag_pipelines.models.base import (
     with_all_but_weights,
 )
 from rag_pipelines.models.config import Method, Models
-from rag_pipelines.models.tuning.config import Tuning
+from rag_pipelines.models.tuning.config import Tuning, is_adapter
 from rag_pipelines.models.tuning.data import Dataset, opened
-from rag_pipelines.models.tuning.trainers import TRAINED_WITH, adapter_name, is_adapter, trainer_of
+from rag_pipelines.models.tuning.trainers import TRAINED_WITH, adapter_name, trainer_of
 from rag_pipelines.models.tuning.training import Curve, Training, no_curve
 from rag_pipelines.models.versions import made_with
 from rag_pipelines.records import ModelArtifact, Progress, no_progress
@@ -42,16 +42,29 @@ class Factory:
     def make(self, name: str) -> ModelArtifact:
         """A base or a variant, made now or earlier, and named so in the store.
 
-        Raises `ArtifactError` where it cannot be made, `UserError` where nothing is named so.
+        A model of the table `tuned` is the one that was trained last: see `train`. Raises
+        `ArtifactError` where it cannot be made, `UserError` where nothing is named so.
         """
         base = self._base(self.models.base_of(name) if self._known(name) else name)
         if name in self.models.bases:
             return self._row(name, base, base, base, "base")
+        if name in self.models.tuned:
+            made = self._named(name, name)
+            parent = self.artifacts.open(str(made.recipe["parent"]))
+            return self._row(name, made, parent, base, self.models.tuned[name].method)
         variant = self.models.variants[name]
         parent = self._parent(variant.of, base)
         made = self._made(variant.method, parent)
         self.artifacts.name(name, made.digest)
         return self._row(name, made, parent, base, variant.method)
+
+    def tuning(self, name: str) -> Tuning:
+        """How a model of the table `tuned` is made. Raises `UserError` where none is named so."""
+        tuned = self.models.tuned
+        if name not in tuned:
+            known = ", ".join(tuned) or "none; name one below tuned:"
+            raise UserError(f"models.yaml tunes no model {name!r}; it has: {known}.")
+        return tuned[name]
 
     def train(self, name: str, dataset: str) -> ModelArtifact:
         """A model of the table `tuned`, trained now or earlier on the dataset of that digest.
@@ -59,7 +72,7 @@ class Factory:
         Of a LoRA this is the adapter; see `merge`. One that was killed goes on where it was. Raises
         as `make`.
         """
-        tuning = self._tuning(name)
+        tuning = self.tuning(name)
         base = self._base(self.models.base_of(name))
         parent = self._parent(tuning.of, base)
         made = self._trained(tuning, parent, base, opened(dataset, self.artifacts))
@@ -68,7 +81,7 @@ class Factory:
 
     def merge(self, name: str) -> ModelArtifact:
         """The model that a trained adapter makes of what it was trained on. Raises as `make`."""
-        tuning = self._tuning(name)
+        tuning = self.tuning(name)
         base = self._base(self.models.base_of(name))
         adapter = self._named(adapter_name(name), name)
         parent = self.artifacts.open(str(adapter.recipe["parent"]))
@@ -91,17 +104,10 @@ class Factory:
         return self._row(name, made, parent, base, tuning.method)
 
     def _known(self, name: str) -> bool:
-        names = [*self.models.bases, *self.models.variants]
+        names = [*self.models.bases, *self.models.tuned, *self.models.variants]
         if name not in names:
             raise UserError(f"models.yaml has no model {name!r}; it has: {', '.join(names)}.")
         return True
-
-    def _tuning(self, name: str) -> Tuning:
-        tuned = self.models.tuned
-        if name not in tuned:
-            known = ", ".join(tuned) or "none; name one below tuned:"
-            raise UserError(f"models.yaml tunes no model {name!r}; it has: {known}.")
-        return tuned[name]
 
     def _parent(self, name: str, base: Artifact) -> Artifact:
         """What a model is made of: its base, or a tuned model as it is now."""

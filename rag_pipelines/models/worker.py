@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -26,6 +26,9 @@ from rag_pipelines.errors import RagError
 from rag_pipelines.models.config import load_models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
+from rag_pipelines.models.tuning.tracking import TrainingRun
+from rag_pipelines.models.tuning.training import Trained
+from rag_pipelines.records import ModelArtifact
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
@@ -72,7 +75,7 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     _limit_memory(models.memory_bytes, tell)
     factory = Factory(models, artifacts, found.hf_hub_offline, tell.progress)
     if options.work == "train":
-        return [asdict(factory.train(options.name, options.dataset))]
+        return [asdict(_trained(factory, options.name, options.dataset))]
     if options.work == "merge":
         return [asdict(factory.merge(options.name))]
     model = factory.make(options.name)
@@ -82,6 +85,20 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
     return [asdict(metric) for metric in measuring.timing(model, options.among)]
+
+
+def _trained(factory: Factory, name: str, dataset: str) -> ModelArtifact:
+    """A model trained, its curves in MLflow as they come."""
+    found = settings()
+    uri = found.mlflow_tracking_uri.get_secret_value()
+    run = TrainingRun(name, factory.tuning(name), dataset, uri, found.home / "mlflow")
+    try:
+        model = replace(factory, curve=run.curve).train(name, dataset)
+        run.finish(model, Trained.read(factory.artifacts.open(model.digest).folder))
+    except BaseException:
+        run.fail()
+        raise
+    return model
 
 
 def _limit_memory(size: int | None, tell: "_Telling") -> None:

@@ -239,6 +239,11 @@ def asset_of(tuning: Tuning) -> TunedAsset:
     return TUNED_ASSETS[tuning.method]
 
 
+def is_adapter(tuning: Tuning) -> bool:
+    """Whether what is trained is merged into weights afterwards."""
+    return asset_of(tuning) == "lora_adapter"
+
+
 def learns_from_pairs(tuning: Tuning) -> bool:
     """Whether it reads preferences; the others read examples."""
     return tuning.method in ("reward", "dpo")

@@ -9,7 +9,6 @@ from rag_pipelines.models.tuning.data import Dataset
 from rag_pipelines.models.tuning.training import Training
 
 TRAINED_WITH: Final = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
-_ADAPTERS: Final = ("lora", "qlora")
 _TRAINERS: Final = {
     "lora": ("adapters", "train_adapter"),
     "qlora": ("adapters", "train_adapter"),
@@ -53,11 +52,6 @@ def trainer_of(tuning: Tuning) -> Trainer:
         getattr(import_module(f"rag_pipelines.models.tuning.{module}"), name)(*arguments)
 
     return train
-
-
-def is_adapter(tuning: Tuning) -> bool:
-    """Whether what is trained is merged into weights afterwards."""
-    return tuning.method in _ADAPTERS
 
 
 def adapter_name(name: str) -> str:
