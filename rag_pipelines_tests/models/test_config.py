@@ -48,7 +48,10 @@ def test_a_variant_states_what_it_may_lose_or_takes_what_is_usual_for_its_method
         ("tuned: {a: {method: sgd}}", "tuned.a: .*'lora'"),
         ("tuned: {a: {method: lora, of: b}, b: {method: full, of: a}}", "not made of itself"),
         ("tuned: {a: {method: ppo, reward: b}}", r"a reward model \(none is there\), not b"),
-        ("tuned: {a: {method: prompt}}\nvariants: {b: {method: nf4, of: a}}", "write text, not of a"),
+        (
+            "tuned: {a: {method: prompt}}\nvariants: {b: {method: nf4, of: a}}",
+            "write text, not of a",
+        ),
         ("tuned: {a: {method: lora, rank: 0}}", "rank: found 0"),
         ("datasets: {examples: [{}]}", "one of files and dataset"),
         ("variants: {'../x': {method: nf4}}", "lower-case letters, digits"),
