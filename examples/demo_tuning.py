@@ -34,8 +34,9 @@ Done in {time.monotonic() - began:.0f} s; nothing is left running. Everything is
   curves      {root}/mlflow.db, experiment `models`: runs named training; curves.png in each
   models      {root}/artifacts (by digest; names in {root}/artifacts/names)
 Again:        RAG_HOME={root} .venv/bin/rag models compare
-Look at it:   RAG_HOME={root} RAG_SOURCES=examples/sources.yaml RAG_MODELS=examples/tuning.yaml make up
-A model of 135M that reads a few dozen examples shows that the way works, not how good it can get.""")
+Look at it:   RAG_HOME={root} RAG_SOURCES=examples/sources.yaml \\
+              RAG_MODELS=examples/tuning.yaml make up
+A model of 135M that reads a few dozen examples shows that the way works, not how far it leads.""")
     return 0
 
 
