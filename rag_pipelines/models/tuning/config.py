@@ -193,10 +193,16 @@ class PpoTuning(_Reinforced):
     """Proximal policy optimisation, https://arxiv.org/abs/1707.06347.
 
     On language models as in https://arxiv.org/abs/1909.08593: a penalty on each token's divergence
-    from the parent, its coefficient steered towards `target_kl`.
+    from the parent, its coefficient steered towards `target_kl`. A step is a rollout and what is
+    learned of it: `rounds` passes, in mini-batches of `batch` times `accumulate` answers. Dropout
+    is off, whatever `dropout` says.
     """
 
     method: Literal["ppo"]
+    rollout: Count = Field(default=32, description="Answers that are sampled before it learns.")
+    evaluate_every: Count = Field(
+        default=4, description="Rollouts between two validations, each of which is a checkpoint."
+    )
     rounds: Count = Field(default=4, description="Passes over the answers of one rollout.")
     clip: Share = 0.2
     value_clip: Share = 0.2
