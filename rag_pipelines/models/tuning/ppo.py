@@ -15,14 +15,23 @@ adapter off, the value a row on its last layer), resuming to the same figures.
 """
 
 import shutil
-import time
 from pathlib import Path
-from typing import Any
+
+import torch  # noqa: TID253
+from peft import get_peft_model  # noqa: TID253
+from transformers import AutoModelForCausalLM  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.base import with_all_but_weights
 from rag_pipelines.models.tuning.config import PpoTuning
 from rag_pipelines.models.tuning.data import Dataset
+from rag_pipelines.models.tuning.fitting import (
+    adapter_of,
+    chat_tokenizer,
+    loaded,
+    memory_told,
+    peak_memory,
+)
 from rag_pipelines.models.tuning.ppo_checkpoint import Progressed
 from rag_pipelines.models.tuning.ppo_guards import require_near
 from rag_pipelines.models.tuning.ppo_loop import Reinforcement
@@ -44,14 +53,14 @@ def train_ppo(
 
     What a training that went wrong would be gone on from is deleted: it would go wrong again.
     """
-    tokenizer = chat_tokenizer(parent)
-    prompts = prompts_of(data, tokenizer, tuning)
-    policy = Policy(adapted(parent, tuning), tokenizer, tuning.temperature, tuning.checkpointing)
+    policy = policy_of(parent, tuning)
+    prompts = prompts_of(data, policy.tokenizer, tuning)
     score = RewardModel(reward, tuning.batch).score
     reinforcement = Reinforcement(policy, score, prompts, tuning, training)
     try:
-        told = reinforcement.run()
-        after = reinforcement.held_out(prompts.test)
+        with memory_told():
+            told = reinforcement.run()
+            after = reinforcement.held_out(prompts.test)
         require_near(after.get("kl", 0.0), tuning.most_kl, told.step)
     except ArtifactError:
         shutil.rmtree(training.checkpoints, ignore_errors=True)
@@ -59,6 +68,15 @@ def train_ppo(
     Trained(told.curves, _figures(told, after)).write(room)
     policy.save(room)
     with_all_but_weights(parent, room)
+
+
+def policy_of(parent: Path, tuning: PpoTuning) -> Policy:
+    """The model in a folder with a fresh adapter. Raises `ArtifactError` where it has none."""
+    tokenizer = chat_tokenizer(parent)
+    torch.manual_seed(tuning.seed)  # the adapter begins as random weights
+    model = loaded(AutoModelForCausalLM, parent)
+    adapted = get_peft_model(model, adapter_of(tuning, "CAUSAL_LM", model))
+    return Policy(adapted, tokenizer, tuning.temperature, tuning.checkpointing)
 
 
 def _figures(told: Progressed, after: dict[str, float]) -> dict[str, float]:

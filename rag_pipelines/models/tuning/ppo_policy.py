@@ -63,7 +63,7 @@ class Policy:
                 module.p = 0.0
         if checkpointing:
             model.enable_input_require_grads()
-            model.gradient_checkpointing_enable()
+            model.activation_checkpointing_enable()
         hidden = model.config.get_text_config().hidden_size
         self.value_head = nn.Linear(hidden, 1).to(model.device)
         # Values begin at 0, which is the mean of the scores that they will have to tell.
