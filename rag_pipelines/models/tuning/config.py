@@ -226,6 +226,12 @@ class RlooTuning(_Reinforced):
     )
     beta: Share = Field(default=0.05, description="Weight of the divergence from the parent.")
 
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch * self.accumulate % self.answers:
+            raise ValueError("batch times accumulate to be a multiple of answers")
+        return self
+
 
 Tuning = Annotated[
     LoraTuning

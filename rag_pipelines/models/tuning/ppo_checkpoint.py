@@ -26,15 +26,16 @@ class Progressed:
     """How far a reinforcement is.
 
     `centre` and `spread` are mean and standard deviation of the first rollout's scores. `best` is
-    the best reward on validation and `waited` the validations since. `tokens` were written and
-    read in `seconds`. `before` is what was measured before anything was learned.
+    the best reward on validation, the parent's among them, and `waited` the validations since.
+    `tokens` were written and read in `seconds`. `before` is what was measured before anything was
+    learned.
     """
 
     step: int = 0
     kl_weight: float = 0.0
     centre: float = 0.0
     spread: float = 0.0
-    best: float | None = None
+    best: float = 0.0
     waited: int = 0
     tokens: int = 0
     seconds: float = 0.0

@@ -71,3 +71,13 @@ def require_reward(rewards: Sequence[float], begun: Begun, step: int) -> None:
             f"step {step}: the last {_LOOKED_AT} rollouts scored {mean:.2f}, and the parent scored "
             f"{begun.centre:.2f} (less than {begun.least:.2f} is a collapse); {_GENTLER}"
         )
+
+
+def require_better(best: float, parent: float) -> None:
+    """Raises `ArtifactError` where no validation scored higher than the parent did."""
+    if best <= parent:
+        raise ArtifactError(
+            f"no policy scored higher on validation than the parent did ({parent:.2f}): nothing "
+            "was learned, and nothing was kept; lower learning_rate, raise epochs or prompts, or "
+            "lower kl_weight"
+        )

@@ -24,6 +24,7 @@ from rag_pipelines.models.tuning.ppo_checkpoint import (
 from rag_pipelines.models.tuning.ppo_guards import (
     Begun,
     require_answers,
+    require_better,
     require_finite,
     require_near,
     require_reward,
@@ -65,12 +66,14 @@ class Reinforcement:
         """Learn until the steps are done or validation says that it is enough.
 
         The policy is then the best one that was validated, or the last one where none was. Raises
-        `ArtifactError` where something went wrong: see `ppo_guards`.
+        `ArtifactError` where something went wrong, and where validation never saw a better one than
+        the parent: see `ppo_guards`.
         """
         self._resume()
         while self._now.step < self.steps and not self._waited_enough():
             self._step()
-        if self._best:
+        if self._prompts.validation:
+            require_better(self._now.best, self._now.before["eval_reward"])
             self._policy.restore(self._best)
         return self._now
 
@@ -147,7 +150,7 @@ class Reinforcement:
 
     def _judge(self, reward: float) -> None:
         now = self._now
-        if now.best is None or reward > now.best:
+        if reward > now.best:
             now.best, now.waited = reward, 0
             self._best = {name: one.detach().clone() for name, one in self._policy.state().items()}
         else:
@@ -171,10 +174,17 @@ class Reinforcement:
         tensors = self._policy.state() | optimizer_tensors(self._optimizer) | best
         save_checkpoint(self._training.checkpoints, Checkpoint(self._now, tensors))
 
+    def _begin(self) -> None:
+        validated = self.held_out(self._prompts.validation)
+        self._now.before = self.held_out(self._prompts.test) | {
+            f"eval_{name}": value for name, value in validated.items()
+        }
+        self._now.best = validated.get("reward", 0.0)
+
     def _resume(self) -> None:
         found = read_checkpoint(self._training.checkpoints)
         if found is None:
-            self._now.before = self.held_out(self._prompts.test)
+            self._begin()
             return
         self._now = found.progressed
         self._policy.restore(found.tensors)

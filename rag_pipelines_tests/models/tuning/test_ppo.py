@@ -52,13 +52,13 @@ def test_the_known_optimum_of_a_toy_reward_is_reached(
 ):
     three = preferences.prompts(artifacts, count=3)
     free = tuning(
-        seed=seed, steps=50, epochs=1000, kl_weight=1e-6, most_kl=1000.0, learning_rate=1e-2
+        seed=seed, steps=40, epochs=1000, kl_weight=1e-6, most_kl=1000.0, learning_rate=1e-2
     )
     learner, prompts = begun(parent, three, calm, Training(tmp_path), free)
     before = learner.held_out(prompts.train * 16)["reward"]
     learner.run()
     assert before < 0.3
-    assert learner.held_out(prompts.train * 16)["reward"] > 0.95
+    assert learner.held_out(prompts.train * 16)["reward"] > 0.9
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -70,8 +70,7 @@ def test_a_trained_reward_rises_on_held_out_prompts_near_the_parent(
     steered = tuning(seed=seed, target_kl=2.0, kl_horizon=200)
     train_ppo(parent, data, steered, room, Training(tmp_path / "kept"), reward_models[seed])
     told = Trained.read(room)
-    spread = torch.tensor([point["reward"] for point in told.curves[:3]]).mean()
-    assert told.figures["reward"] > told.figures["reward_before"] + 1.0, spread
+    assert told.figures["reward"] > told.figures["reward_before"] + 1.0
     assert told.figures["kl"] < 6.0
     assert told.curves[0]["kl"] == pytest.approx(0.0, abs=1e-5)
     assert [point["step"] for point in told.curves] == list(range(1, 21))
@@ -122,29 +121,35 @@ def test_two_trainings_of_one_seed_agree(parent: Path, artifacts: Artifacts, tmp
     assert other.run().curves[-1]["reward"] != curves[0][-1]["reward"]
 
 
-def test_it_stops_where_validation_says_that_it_is_enough(
+def test_it_stops_where_validation_says_that_nothing_is_learned(
     parent: Path, artifacts: Artifacts, tmp_path: Path
 ):
-    data = preferences.prompts(artifacts)
-    how = tuning(steps=20, evaluate_every=1, patience=2, learning_rate=1e-9)
+    data, curve = preferences.prompts(artifacts), _Curve()
+    how = tuning(evaluate_every=1, patience=2, learning_rate=1e-9)
+    learner, _ = begun(parent, data, calm, Training(tmp_path, curve=curve), how)
+    with pytest.raises(ArtifactError, match="no policy scored higher on validation than the parent"):
+        learner.run()
+    assert sorted(curve.points) == [1, 2]
+
+
+def test_the_policy_that_validation_liked_best_is_the_one_that_is_kept(
+    parent: Path, artifacts: Artifacts, tmp_path: Path
+):
+    data, how = preferences.prompts(artifacts), tuning(steps=6, evaluate_every=1, patience=0)
     learner, prompts = begun(parent, data, calm, Training(tmp_path), how)
     told = learner.run()
-    assert told.step == 3
-    assert told.best == told.curves[0]["eval_reward"]
+    validated = [point["eval_reward"] for point in told.curves]
+    assert told.best == max(validated)
+    assert learner.held_out(prompts.validation)["reward"] == pytest.approx(told.best, abs=1e-6)
 
 
-@pytest.mark.parametrize("wrong", [{"learning_rate": 1.0}, {"most_kl": 0.01}])
-def test_nothing_is_kept_of_a_reinforcement_that_went_wrong(
-    parent: Path,
-    reward_models: Sequence[Path],
-    artifacts: Artifacts,
-    tmp_path: Path,
-    wrong: dict[str, float],
+def test_nothing_is_kept_of_a_policy_that_left_its_parent_behind(
+    parent: Path, reward_models: Sequence[Path], artifacts: Artifacts, tmp_path: Path
 ):
     data, training = preferences.prompts(artifacts), Training(tmp_path / "kept")
     before = sorted(artifacts.root.iterdir())
-    how = tuning(evaluate_every=1, **wrong)
-    with pytest.raises(ArtifactError, match="nothing was kept; lower learning_rate"):
+    how = tuning(evaluate_every=1, most_kl=0.01)
+    with pytest.raises(ArtifactError, match="more than most_kl: 0.01, .* nothing was kept; lower"):
         artifacts.make(
             {"made": "wrong"},
             lambda room: train_ppo(parent, data, how, room, training, reward_models[0]),
@@ -160,6 +165,21 @@ def test_a_score_that_is_no_number_is_told(parent: Path, artifacts: Artifacts, t
     data = preferences.prompts(artifacts)
     with pytest.raises(ArtifactError, match="the reward is nan"):
         begun(parent, data, score, Training(tmp_path), tuning())[0].run()
+
+
+def test_a_reward_that_falls_below_where_it_began_is_stopped(
+    parent: Path, artifacts: Artifacts, tmp_path: Path
+):
+    asked = 0
+
+    def falls(conversations: Sequence[Messages], answers: Sequence[str]) -> list[float]:
+        nonlocal asked
+        asked += 1
+        return [score - asked / 5 for score in calm(conversations, answers)]
+
+    data = preferences.prompts(artifacts)
+    with pytest.raises(ArtifactError, match="the last 3 rollouts scored .* nothing was kept"):
+        begun(parent, data, falls, Training(tmp_path), tuning())[0].run()
 
 
 def test_a_policy_that_is_led_to_silence_is_stopped(
