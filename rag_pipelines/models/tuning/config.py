@@ -172,7 +172,7 @@ class RewardTuning(_Adapted):
 
 
 class PreferenceTuning(_Adapted):
-    """Direct preference optimisation, https://arxiv.org/abs/2305.18290."""
+    """Direct preference optimisation, https://arxiv.org/abs/2305.18290; there is no dropout."""
 
     method: Literal["dpo"]
     learning_rate: Rate = 5e-5
@@ -180,7 +180,7 @@ class PreferenceTuning(_Adapted):
 
 
 class _Reinforced(_Adapted):
-    """What learns from a reward has: prompts of the examples, answers of its own."""
+    """What learns from a reward has: prompts of the examples, answers of its own, no dropout."""
 
     reward: ModelName = Field(description="The reward model that scores its answers.")
     learning_rate: Rate = 1e-5
@@ -194,8 +194,7 @@ class PpoTuning(_Reinforced):
 
     On language models as in https://arxiv.org/abs/1909.08593: a penalty on each token's divergence
     from the parent, its coefficient steered towards `target_kl`. A step is a rollout and what is
-    learned of it: `rounds` passes, in mini-batches of `batch` times `accumulate` answers. Dropout
-    is off, whatever `dropout` says.
+    learned of it: `rounds` passes, in mini-batches of `batch` times `accumulate` answers.
     """
 
     method: Literal["ppo"]

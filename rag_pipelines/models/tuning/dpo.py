@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from transformers import AutoModelForCausalLM  # noqa: TID253
-from trl import DPOConfig, DPOTrainer  # noqa: TID253
+from trl.trainer.dpo_config import DPOConfig  # noqa: TID253
+from trl.trainer.dpo_trainer import DPOTrainer  # noqa: TID253
 
 from rag_pipelines.models.base import with_all_but_weights
 from rag_pipelines.models.tuning.config import PreferenceTuning
@@ -43,7 +44,7 @@ def train_dpo(
     """Leave in `room` what the parent became, whole, and how it went; see `Trainer`.
 
     The loss is https://arxiv.org/abs/2305.18290, equation 7; the reference is the same network with
-    its adapter off. `accuracy` and `margin` are those of its implicit rewards on the pairs that were
+    its adapter off. `accuracy` and `margin` are those of its implicit rewards on pairs that were
     held out, `chosen_nats` and `rejected_nats` the log-probabilities of their answers, each with
     what it was `_before`.
     """
@@ -61,7 +62,7 @@ def train_dpo(
 
 def _trainer(
     parent: Path, tokenizer: Any, pairs: Pairs, tuning: PreferenceTuning, training: Training
-) -> DPOTrainer:
+) -> Any:
     model = loaded(AutoModelForCausalLM, parent)
     common = arguments(tuning, training, len(pairs.train), bool(pairs.validation))
     return DPOTrainer(
@@ -74,7 +75,7 @@ def _trainer(
     )
 
 
-def _held_out(trainer: DPOTrainer, pairs: Pairs) -> dict[str, float]:
+def _held_out(trainer: Any, pairs: Pairs) -> dict[str, float]:
     """Figures of the test's pairs, or of validation's where there are none."""
     told = trainer.evaluate(rows_of(pairs.test or pairs.validation))
     return {name: told[key] for name, key in _TOLD.items()}

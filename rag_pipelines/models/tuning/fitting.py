@@ -5,6 +5,7 @@ process imports this module.
 """
 
 import resource
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import ceil
@@ -30,7 +31,7 @@ from rag_pipelines.models.tuning.training import Training
 huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
 
 Adapted = RewardTuning | PreferenceTuning | PpoTuning | RlooTuning
-_SUMMED: Final = ("step", "total_flos")
+_NO_FIGURES: Final = ("step", "epoch", "total_flos")
 _STATE: Final = "trainer_state.json"
 _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memory")
 
@@ -67,7 +68,11 @@ def chat_tokenizer(folder: Path) -> Any:
 
 
 def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfig:
-    """The adapter that is trained. Raises `ArtifactError` where the model has no such layers."""
+    """The adapter that is trained. Raises `ArtifactError` where the model has no such layers.
+
+    Only a reward model has dropout: the other methods' ratios of two probabilities must compare the
+    same network.
+    """
     wanted = tuning.target_modules
     if not isinstance(wanted, str):
         names = [name for name, _ in model.named_modules()]
@@ -83,8 +88,7 @@ def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfi
         lora_alpha=tuning.alpha,
         target_modules=wanted,
         bias=tuning.bias,
-        # A ratio of two probabilities must compare the same network.
-        lora_dropout=0.0 if isinstance(tuning, PpoTuning) else tuning.dropout,
+        lora_dropout=tuning.dropout if isinstance(tuning, RewardTuning) else 0.0,
         task_type=task,
         **more,
     )
@@ -135,7 +139,7 @@ def fitted(trainer: Any, tuning: Adapted, training: Training) -> None:
     trainer.add_callback(_Told(training))
     if tuning.patience and trainer.args.load_best_model_at_end:
         trainer.add_callback(EarlyStoppingCallback(tuning.patience))
-    with memory_told():
+    with memory_told(), forgetting(training):
         trainer.train(resume_from_checkpoint=_last(training.checkpoints))
 
 
@@ -163,6 +167,19 @@ def peak_memory() -> int:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+@contextmanager
+def forgetting(training: Training) -> Iterator[None]:
+    """Around a training: what one that went wrong would be gone on from is deleted.
+
+    The same settings would bring it to the same place again.
+    """
+    try:
+        yield
+    except ArtifactError:
+        shutil.rmtree(training.checkpoints, ignore_errors=True)
+        raise
 
 
 @contextmanager
@@ -194,7 +211,9 @@ class _Told(TrainerCallback):
 
 def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
     """What a curve is drawn of: no summaries of the whole training."""
-    named = {n: one for n, one in logs.items() if n not in _SUMMED and not n.startswith("train_")}
+    named = {
+        n: one for n, one in logs.items() if n not in _NO_FIGURES and not n.startswith("train_")
+    }
     return {name: float(one) for name, one in named.items() if isinstance(one, int | float)}
 
 

@@ -14,20 +14,19 @@ against numbers worked by hand, the parent in memory once (the reference is the 
 adapter off, the value a row on its last layer), resuming to the same figures.
 """
 
-import shutil
 from pathlib import Path
 
 import torch  # noqa: TID253
 from peft import get_peft_model  # noqa: TID253
 from transformers import AutoModelForCausalLM  # noqa: TID253
 
-from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.base import with_all_but_weights
 from rag_pipelines.models.tuning.config import PpoTuning
 from rag_pipelines.models.tuning.data import Dataset
 from rag_pipelines.models.tuning.fitting import (
     adapter_of,
     chat_tokenizer,
+    forgetting,
     loaded,
     memory_told,
     peak_memory,
@@ -51,20 +50,17 @@ def train_ppo(
 ) -> None:
     """Leave in `room` what the parent became, whole, and how it went; see `Trainer`.
 
-    What a training that went wrong would be gone on from is deleted: it would go wrong again.
+    `reward` and `kl` are those of answers to prompts that were held out, each with what it was
+    `_before`.
     """
     policy = policy_of(parent, tuning)
     prompts = prompts_of(data, policy.tokenizer, tuning)
     score = RewardModel(reward, tuning.batch).score
     reinforcement = Reinforcement(policy, score, prompts, tuning, training)
-    try:
-        with memory_told():
-            told = reinforcement.run()
-            after = reinforcement.held_out(prompts.test)
+    with memory_told(), forgetting(training):
+        told = reinforcement.run()
+        after = reinforcement.held_out(prompts.measured)
         require_near(after.get("kl", 0.0), tuning.most_kl, told.step)
-    except ArtifactError:
-        shutil.rmtree(training.checkpoints, ignore_errors=True)
-        raise
     Trained(told.curves, _figures(told, after)).write(room)
     policy.save(room)
     with_all_but_weights(parent, room)
@@ -81,9 +77,13 @@ def policy_of(parent: Path, tuning: PpoTuning) -> Policy:
 
 def _figures(told: Progressed, after: dict[str, float]) -> dict[str, float]:
     before = {f"{name}_before": value for name, value in told.before.items()}
-    return before | after | {
-        "steps": told.step,
-        "kl_weight": told.kl_weight,
-        "tokens_per_second": told.tokens / told.seconds,
-        "peak_memory_bytes": peak_memory(),
-    }
+    return (
+        before
+        | after
+        | {
+            "steps": told.step,
+            "kl_weight": told.kl_weight,
+            "tokens_per_second": told.tokens / told.seconds,
+            "peak_memory_bytes": peak_memory(),
+        }
+    )

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch  # noqa: TID253
 from safetensors import safe_open
-from safetensors.torch import save_file  # noqa: TID253
+from safetensors.torch import save_file
 from torch import Tensor  # noqa: TID253
 
 from rag_pipelines.storage.durable import TEMPORARY, sync
@@ -68,7 +68,8 @@ def read_checkpoint(folder: Path) -> Checkpoint | None:
         return None
     with safe_open(folder / _FILE, "pt") as file:
         told = json.loads(file.metadata()["progressed"])
-        return Checkpoint(Progressed(**told), {name: file.get_tensor(name) for name in file.keys()})
+        tensors = {name: file.get_tensor(name) for name in list(file.keys())}
+        return Checkpoint(Progressed(**told), tensors)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:

@@ -136,9 +136,7 @@ class Reinforcement:
         for group in self._optimizer.param_groups:
             group["lr"] = tuning.learning_rate * _rate(now.step, self.steps, tuning.warmup)
         seed = seed_of(tuning.seed, "update", now.step)
-        return update(
-            self._policy, self._optimizer, rollout, scores, now.kl_weight, tuning, seed
-        )
+        return update(self._policy, self._optimizer, rollout, scores, now.kl_weight, tuning, seed)
 
     def _validated(self) -> dict[str, float]:
         if not self._is_checkpoint():
@@ -176,7 +174,7 @@ class Reinforcement:
 
     def _begin(self) -> None:
         validated = self.held_out(self._prompts.validation)
-        self._now.before = self.held_out(self._prompts.test) | {
+        self._now.before = self.held_out(self._prompts.measured) | {
             f"eval_{name}": value for name, value in validated.items()
         }
         self._now.best = validated.get("reward", 0.0)

@@ -138,7 +138,10 @@ def _generation(how: Sampling, ends: list[int], pad: int) -> GenerationConfig:
 
 def _texts(answers: Answers, tokenizer: Any) -> list[str]:
     pairs = zip(answers.taken, answers.mask.bool(), strict=True)
-    return [tokenizer.decode(row[kept], skip_special_tokens=True).strip() for row, kept in pairs]
+    return [
+        tokenizer.decode(row[kept].tolist(), skip_special_tokens=True).strip()
+        for row, kept in pairs
+    ]
 
 
 @contextmanager

@@ -33,6 +33,11 @@ class Prompts:
     validation: Sequence[Prompt]
     test: Sequence[Prompt]
 
+    @property
+    def measured(self) -> Sequence[Prompt]:
+        """What the result is told of: the test's, or validation's where it has none."""
+        return self.test or self.validation
+
 
 def prompts_of(data: Dataset, tokenizer: Any, tuning: PpoTuning | RlooTuning) -> Prompts:
     """Each different prompt of the examples once, in an order that follows from the seed.

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch  # noqa: TID253
 from transformers import AutoModelForSequenceClassification  # noqa: TID253
-from trl import RewardConfig, RewardTrainer  # noqa: TID253
+from trl.trainer.reward_config import RewardConfig  # noqa: TID253
+from trl.trainer.reward_trainer import RewardTrainer  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.base import with_all_but_weights
@@ -23,6 +24,7 @@ from rag_pipelines.models.tuning.fitting import (
     cost_of,
     curves,
     fitted,
+    forgetting,
     loaded,
 )
 from rag_pipelines.models.tuning.preferring import Pairs, pairs_of, rows_of
@@ -57,7 +59,8 @@ def train_reward(
         "test": _margins(score, pairs.test),
     }
     figures = reward_figures(margins)
-    _require_accuracy(figures, tuning.least_accuracy)
+    with forgetting(training):
+        _require_accuracy(figures, tuning.least_accuracy)
     Trained(curves(trainer), figures | cost_of(trainer), margins).write(room)
     model.save_pretrained(room)
     with_all_but_weights(parent, room)
@@ -65,13 +68,13 @@ def train_reward(
 
 def _trainer(
     parent: Path, tokenizer: Any, pairs: Pairs, tuning: RewardTuning, training: Training
-) -> RewardTrainer:
+) -> Any:
     torch.manual_seed(tuning.seed)  # the head that scores begins as random weights
     model = loaded(AutoModelForSequenceClassification, parent, num_labels=1)
     common = arguments(tuning, training, len(pairs.train), bool(pairs.validation))
     return RewardTrainer(
         model=model,
-        args=RewardConfig(**common, max_length=tuning.max_tokens),
+        args=RewardConfig(**common, max_length=tuning.max_tokens, disable_dropout=False),
         train_dataset=rows_of(pairs.train),
         eval_dataset=rows_of(pairs.validation) if pairs.validation else None,
         processing_class=tokenizer,

@@ -8,7 +8,8 @@ from typing import Any
 
 from datasets import Dataset as Rows  # noqa: TID253
 from transformers import AutoModelForCausalLM  # noqa: TID253
-from trl import RLOOConfig, RLOOTrainer  # noqa: TID253
+from trl.trainer.rloo_config import RLOOConfig  # noqa: TID253
+from trl.trainer.rloo_trainer import RLOOTrainer  # noqa: TID253
 
 from rag_pipelines.models.base import with_all_but_weights
 from rag_pipelines.models.tuning.config import RlooTuning
@@ -24,7 +25,7 @@ from rag_pipelines.models.tuning.fitting import (
 )
 from rag_pipelines.models.tuning.ppo_policy import Policy
 from rag_pipelines.models.tuning.ppo_rollout import Sampling, rolled_out, seed_of
-from rag_pipelines.models.tuning.prompting import Prompt, Prompts, prompts_of
+from rag_pipelines.models.tuning.prompting import Prompts, prompts_of
 from rag_pipelines.models.tuning.scores import RewardModel, Scorer
 from rag_pipelines.models.tuning.training import Trained, Training
 
@@ -62,18 +63,19 @@ def _trainer(
     score: Scorer,
     tuning: RlooTuning,
     training: Training,
-) -> RLOOTrainer:
-    def reward(prompts: list[Any], completions: list[Any], **rest: Any) -> list[float]:
-        return score(prompts, [answer[0]["content"].strip() for answer in completions])
+) -> Any:
+    def reward(prompts: list[Any], completions: list[Any], **rest: Any) -> list[float | None]:
+        return list(score(prompts, [answer[0]["content"].strip() for answer in completions]))
 
     rows = len(prompts.train) * tuning.answers
     common = arguments(tuning, training, rows, bool(prompts.validation), best="eval_reward")
+    common["per_device_eval_batch_size"] = tuning.answers
     model = loaded(AutoModelForCausalLM, parent)
     return RLOOTrainer(
         model=model,
         reward_funcs=reward,
         args=RLOOConfig(
-            **common | {"per_device_eval_batch_size": tuning.answers},
+            **common,
             num_generations=tuning.answers,
             max_completion_length=tuning.answer_tokens,
             temperature=tuning.temperature,
@@ -93,9 +95,8 @@ def _rows(prompts: Any) -> Rows:
 def _held_out(
     policy: Policy, prompts: Prompts, score: Scorer, tuning: RlooTuning
 ) -> dict[str, float]:
-    asked = prompts.test or prompts.validation
-    if not asked:
+    if not prompts.measured:
         return {}
     how = Sampling(tuning.batch, tuning.answer_tokens, tuning.temperature)
-    found = rolled_out(policy, asked, score, how, seed_of(tuning.seed, "held out"))
+    found = rolled_out(policy, prompts.measured, score, how, seed_of(tuning.seed, "held out"))
     return {"reward": found.score, "kl": found.kl}

@@ -49,5 +49,5 @@ def test_a_tokenizer_without_a_chat_template_is_told(artifacts: Artifacts, tmp_p
     folder = preferences.word_model(tmp_path / "plain")
     (folder / "chat_template.jinja").unlink()
     data, training = preferences.pairs(artifacts), Training(tmp_path / "kept")
-    with pytest.raises(ArtifactError, match="no chat template.*start from an instruct model"):
+    with pytest.raises(ArtifactError, match=r"no chat template.*start from an instruct model"):
         train_dpo(folder, data, tuning(), tmp_path, training, None)

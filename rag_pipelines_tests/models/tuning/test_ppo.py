@@ -127,7 +127,9 @@ def test_it_stops_where_validation_says_that_nothing_is_learned(
     data, curve = preferences.prompts(artifacts), _Curve()
     how = tuning(evaluate_every=1, patience=2, learning_rate=1e-9)
     learner, _ = begun(parent, data, calm, Training(tmp_path, curve=curve), how)
-    with pytest.raises(ArtifactError, match="no policy scored higher on validation than the parent"):
+    with pytest.raises(
+        ArtifactError, match="no policy scored higher on validation than the parent"
+    ):
         learner.run()
     assert sorted(curve.points) == [1, 2]
 
@@ -149,7 +151,7 @@ def test_nothing_is_kept_of_a_policy_that_left_its_parent_behind(
     data, training = preferences.prompts(artifacts), Training(tmp_path / "kept")
     before = sorted(artifacts.root.iterdir())
     how = tuning(evaluate_every=1, most_kl=0.01)
-    with pytest.raises(ArtifactError, match="more than most_kl: 0.01, .* nothing was kept; lower"):
+    with pytest.raises(ArtifactError, match=r"more than most_kl: 0.01, .* nothing was kept; lower"):
         artifacts.make(
             {"made": "wrong"},
             lambda room: train_ppo(parent, data, how, room, training, reward_models[0]),
@@ -178,7 +180,7 @@ def test_a_reward_that_falls_below_where_it_began_is_stopped(
         return [score - asked / 5 for score in calm(conversations, answers)]
 
     data = preferences.prompts(artifacts)
-    with pytest.raises(ArtifactError, match="the last 3 rollouts scored .* nothing was kept"):
+    with pytest.raises(ArtifactError, match=r"the last 3 rollouts scored .* nothing was kept"):
         begun(parent, data, falls, Training(tmp_path), tuning())[0].run()
 
 

@@ -42,11 +42,11 @@ def test_one_bad_rollout_is_none():
 
 def test_what_left_its_parent_behind_is_stopped():
     require_near(29.0, 30.0, 1)
-    with pytest.raises(ArtifactError, match="31.0 nats away from the parent's, more than most_kl"):
+    with pytest.raises(ArtifactError, match=r"31.0 nats away from the parent's, more than most_kl"):
         require_near(31.0, 30.0, 1)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_what_is_no_number_is_told_with_the_remedy(value: float):
-    with pytest.raises(ArtifactError, match="the loss is (nan|inf).*lower learning_rate"):
+    with pytest.raises(ArtifactError, match=r"the loss is (nan|inf).*lower learning_rate"):
         require_finite("loss", value)

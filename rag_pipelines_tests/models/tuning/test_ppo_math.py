@@ -101,7 +101,10 @@ def test_divergence_of_a_token_and_its_mean():
 
 
 def test_a_score_comes_with_the_last_token_and_a_penalty_with_each():
-    penalty, mask = torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]), torch.tensor([[1, 1, 1], [1, 1, 0]])
+    penalty, mask = (
+        torch.tensor([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]),
+        torch.tensor([[1, 1, 1], [1, 1, 0]]),
+    )
     found = token_rewards(torch.tensor([5.0, 7.0]), penalty, 0.1, mask)
     near(found, [[-0.1, -0.2, 4.7], [-0.1, 6.8, 0.0]])
 

@@ -1,6 +1,7 @@
 """A reward model: what it learns, how well it knows that, and what is refused."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def test_four_of_five_held_out_pairs_are_ranked_rightly(reward_models: Sequence[
 def test_it_is_a_whole_model_that_the_auto_classes_load(reward_models: Sequence[Path]):
     task = load(SequenceClassification, reward_models[0], "cpu")
     [[kind], [rude]] = task.run(
-        [f"<|user|>probe gate<|assistant|>{answer}" for answer in ("calm warm pump", "cold rude pump")]
+        [
+            f"<|user|>probe gate<|assistant|>{answer}"
+            for answer in ("calm warm pump", "cold rude pump")
+        ]
     )
     assert kind.score > rude.score
     assert not [path for path in reward_models[0].iterdir() if "adapter" in path.name]
@@ -94,6 +98,16 @@ def test_what_ranks_no_better_than_asked_for_is_not_kept(
     assert sorted(artifacts.root.iterdir()) == before
 
 
+def test_a_loss_that_is_no_number_is_told_and_nothing_is_kept(artifacts: Artifacts, tmp_path: Path):
+    folder, training = _broken(tmp_path / "broken"), Training(tmp_path / "kept")
+    room, data = tmp_path / "room", preferences.pairs(artifacts)
+    room.mkdir()
+    with pytest.raises(ArtifactError, match="the loss is nan, not a number; nothing was kept"):
+        train_reward(folder, data, reward_tuning(), room, training, None)
+    assert not list(room.iterdir())
+    assert not training.checkpoints.exists()
+
+
 @pytest.mark.parametrize(
     ("answers", "told"),
     [
@@ -141,14 +155,24 @@ def test_margins_and_reliability_are_drawn(reward_models: Sequence[Path]):
     assert png != reward_plots(Trained([], {}, {"test": [0.1, -0.2]}))
 
 
+def _broken(folder: Path) -> Path:
+    """A model with a weight that is no number."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    weights = preferences.word_model(folder) / "model.safetensors"
+    tensors = load_file(weights)
+    tensors["model.norm.weight"] = torch.full_like(tensors["model.norm.weight"], float("nan"))
+    save_file(tensors, weights, {"format": "pt"})
+    return folder
+
+
 def _killed_at_5(step: int, figures: object) -> None:
     if step == 5:
         raise KeyboardInterrupt
 
 
 def _turned(pair: Pair) -> Pair:
-    from dataclasses import replace
-
     return replace(pair, chosen=pair.rejected, rejected=pair.chosen)
 
 
