@@ -21,6 +21,8 @@ from rag_pipelines.models.tuning.fitting import (
     curves,
     fitted,
     loaded,
+    most_tokens,
+    quiet,
 )
 from rag_pipelines.models.tuning.preferring import Pairs, pairs_of, rows_of
 from rag_pipelines.models.tuning.training import Trained, Training
@@ -49,13 +51,14 @@ def train_dpo(
     what it was `_before`.
     """
     tokenizer = chat_tokenizer(parent)
-    pairs = pairs_of(data, tokenizer, tuning)
+    pairs = pairs_of(data, tokenizer, most_tokens(parent, tuning))
     trainer = _trainer(parent, tokenizer, pairs, tuning, training)
     before = _held_out(trainer, pairs)
     fitted(trainer, tuning, training)
+    points = curves(trainer)
     after = _held_out(trainer, pairs)
     figures = {f"{name}_before": value for name, value in before.items()} | after
-    Trained(curves(trainer), figures | cost_of(trainer)).write(room)
+    Trained(points, figures | cost_of(trainer)).write(room)
     trainer.model.merge_and_unload().save_pretrained(room)
     with_all_but_weights(parent, room)
 
@@ -65,7 +68,7 @@ def _trainer(
 ) -> Any:
     model = loaded(AutoModelForCausalLM, parent)
     common = arguments(tuning, training, len(pairs.train), bool(pairs.validation))
-    return DPOTrainer(
+    trainer = DPOTrainer(
         model=model,
         args=DPOConfig(**common, beta=tuning.beta, max_length=tuning.max_tokens),
         train_dataset=rows_of(pairs.train),
@@ -73,9 +76,10 @@ def _trainer(
         processing_class=tokenizer,
         peft_config=adapter_of(tuning, "CAUSAL_LM", model),
     )
+    return quiet(trainer)
 
 
 def _held_out(trainer: Any, pairs: Pairs) -> dict[str, float]:
-    """Figures of the test's pairs, or of validation's where there are none."""
+    """Figures of the test's pairs, or of validation's where there are none: means of batches."""
     told = trainer.evaluate(rows_of(pairs.test or pairs.validation))
     return {name: told[key] for name, key in _TOLD.items()}

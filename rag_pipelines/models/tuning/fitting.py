@@ -19,10 +19,12 @@ from safetensors import SafetensorError
 from transformers import (  # noqa: TID253
     AutoTokenizer,
     EarlyStoppingCallback,
+    PrinterCallback,
     TrainerCallback,
 )
 
 from rag_pipelines.errors import ArtifactError
+from rag_pipelines.models.base import read_config
 from rag_pipelines.models.tuning.config import PpoTuning, PreferenceTuning, RewardTuning, RlooTuning
 from rag_pipelines.models.tuning.ppo_guards import require_finite
 from rag_pipelines.models.tuning.training import Training
@@ -65,6 +67,12 @@ def chat_tokenizer(folder: Path) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def most_tokens(folder: Path, tuning: Adapted) -> int:
+    """Tokens that a row may have: `max_tokens`, or the model's context where that is shorter."""
+    context = read_config(folder).get("max_position_embeddings") or tuning.max_tokens
+    return min(tuning.max_tokens, int(context))
 
 
 def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfig:
@@ -131,16 +139,24 @@ def arguments(
     }
 
 
+def quiet(trainer: Any) -> Any:
+    """The trainer without its printing: the worker's own output is what Dagster reads."""
+    trainer.remove_callback(PrinterCallback)
+    return trainer
+
+
 def fitted(trainer: Any, tuning: Adapted, training: Training) -> None:
     """Train, or go on with the training that was killed. Raises `ArtifactError`.
 
     The network is then the best one that was validated, or the last one where none was.
     """
-    trainer.add_callback(_Told(training))
+    told = _Told(training)
+    trainer.add_callback(told)
     if tuning.patience and trainer.args.load_best_model_at_end:
         trainer.add_callback(EarlyStoppingCallback(tuning.patience))
     with memory_told(), forgetting(training):
         trainer.train(resume_from_checkpoint=_last(training.checkpoints))
+    trainer.remove_callback(told)  # what is evaluated from here on is no part of the training
 
 
 def curves(trainer: Any) -> list[dict[str, float]]:

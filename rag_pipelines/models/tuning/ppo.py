@@ -11,7 +11,8 @@ maintain, would spare the value head, at the price of several answers to each pr
 single tokens and a fixed weight of the divergence; it is offered beside, as the method `rloo`. So
 the loop is our own: some hundred lines beside current TRL, each formula with its source and held
 against numbers worked by hand, the parent in memory once (the reference is the policy with its
-adapter off, the value a row on its last layer), resuming to the same figures.
+adapter off, the value a row on its last layer), resuming to the same figures. It is one process on
+one device; what wants several GPUs takes `rloo` or `dpo`, which `accelerate` launches.
 """
 
 from pathlib import Path
@@ -29,6 +30,7 @@ from rag_pipelines.models.tuning.fitting import (
     forgetting,
     loaded,
     memory_told,
+    most_tokens,
     peak_memory,
 )
 from rag_pipelines.models.tuning.ppo_checkpoint import Progressed
@@ -54,7 +56,7 @@ def train_ppo(
     `_before`.
     """
     policy = policy_of(parent, tuning)
-    prompts = prompts_of(data, policy.tokenizer, tuning)
+    prompts = prompts_of(data, policy.tokenizer, tuning, most_tokens(parent, tuning))
     score = RewardModel(reward, tuning.batch).score
     reinforcement = Reinforcement(policy, score, prompts, tuning, training)
     with memory_told(), forgetting(training):

@@ -14,7 +14,8 @@ _FEW: Final = 4
 """So many different prompts have different answers, unless a policy says one thing alone."""
 _LOOKED_AT: Final = 3
 _SMALLEST_MARGIN: Final = 0.1
-_GENTLER: Final = "nothing was kept; lower learning_rate or rounds, or raise kl_weight"
+_NOTHING_KEPT: Final = "nothing was kept; lower learning_rate"
+_GENTLER: Final = f"{_NOTHING_KEPT}, or weigh the divergence more (kl_weight of ppo, beta of rloo)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Begun:
 def require_finite(what: str, value: float) -> None:
     """Raises `ArtifactError` where a figure is not a number."""
     if not isfinite(value):
-        raise ArtifactError(f"the {what} is {value}, not a number; {_GENTLER}")
+        raise ArtifactError(f"the {what} is {value}, not a number; {_NOTHING_KEPT}")
 
 
 def require_near(kl: float, most: float, step: int) -> None:
@@ -46,16 +47,16 @@ def require_near(kl: float, most: float, step: int) -> None:
         )
 
 
-def require_answers(prompts: Sequence[Hashable], texts: Sequence[str], step: int) -> None:
+def require_answers(prompts: Sequence[Hashable], texts: Sequence[str]) -> None:
     """Raises `ArtifactError` where all answers are empty, or one answer is given to everything."""
     if not any(texts):
-        raise ArtifactError(f"step {step}: every answer is empty; {_GENTLER}")
+        raise ArtifactError(f"every answer is empty: the reward collapsed; {_GENTLER}")
     asked = len(set(prompts))
     if asked >= _FEW and len(set(texts)) == 1:
         raise ArtifactError(
-            f"step {step}: {asked} different prompts have one and the same answer "
-            f"({texts[0][:80]!r}): the reward collapsed; {_GENTLER}, or train the reward model on "
-            "pairs whose rejected answer is right elsewhere"
+            f"{asked} different prompts have one and the same answer ({texts[0][:80]!r}): the "
+            f"reward collapsed; {_GENTLER}, or train the reward model on pairs whose rejected "
+            "answer is right elsewhere"
         )
 
 

@@ -121,7 +121,7 @@ class Reinforcement:
         now = self._now
         require_finite("reward", rollout.score)
         require_near(rollout.kl, self._tuning.most_kl, now.step)
-        require_answers([one.tokens for one in rollout.prompts], rollout.texts, now.step)
+        require_answers([one.tokens for one in rollout.prompts], rollout.texts)
         rewards = [*(point["reward"] for point in now.curves), rollout.score]
         require_reward(rewards, Begun(now.centre, now.spread), now.step)
 

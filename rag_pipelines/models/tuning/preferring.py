@@ -10,7 +10,6 @@ from typing import Any, Final
 from datasets import Dataset as Rows  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
-from rag_pipelines.models.tuning.config import PreferenceTuning, RewardTuning
 from rag_pipelines.models.tuning.data import Dataset, messages_of
 from rag_pipelines.records import Pair
 
@@ -27,8 +26,11 @@ class Pairs:
     test: Sequence[Pair]
 
 
-def pairs_of(data: Dataset, tokenizer: Any, tuning: RewardTuning | PreferenceTuning) -> Pairs:
-    """What can be learned of. Raises `ArtifactError` where that is too little, or too long."""
+def pairs_of(data: Dataset, tokenizer: Any, most: int) -> Pairs:
+    """What can be learned of. Raises `ArtifactError` where that is too little.
+
+    And where a conversation with one of its answers has more than `most` tokens.
+    """
     every = data.pairs("train")
     found = Pairs(*(_differing(data.pairs(s)) for s in ("train", "validation", "test")))
     if every and not found.train:
@@ -49,7 +51,7 @@ def pairs_of(data: Dataset, tokenizer: Any, tuning: RewardTuning | PreferenceTun
             "was learned; collect pairs about more pages"
         )
     for one in (*found.train, *found.validation, *found.test):
-        _require_short(one, tokenizer, tuning.max_tokens)
+        _require_short(one, tokenizer, most)
     return found
 
 
@@ -77,6 +79,7 @@ def _require_short(pair: Pair, tokenizer: Any, most: int) -> None:
         tokens = tokenizer.apply_chat_template(whole, tokenize=True, return_dict=True)["input_ids"]
         if len(tokens) > most:
             raise ArtifactError(
-                f"a pair of {len(tokens)} tokens is longer than max_tokens: {most}; raise it as "
-                f"far as the model's context goes, or leave the pair out: {answer[:80]!r}"
+                f"a pair of {len(tokens)} tokens is longer than {most}, which is max_tokens or "
+                "the model's context; raise max_tokens if it can be, or leave the pair out: "
+                f"{answer[:80]!r}"
             )

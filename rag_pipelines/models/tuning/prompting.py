@@ -39,11 +39,11 @@ class Prompts:
         return self.test or self.validation
 
 
-def prompts_of(data: Dataset, tokenizer: Any, tuning: PpoTuning | RlooTuning) -> Prompts:
+def prompts_of(data: Dataset, tokenizer: Any, tuning: PpoTuning | RlooTuning, most: int) -> Prompts:
     """Each different prompt of the examples once, in an order that follows from the seed.
 
-    Raises `ArtifactError` where there is none to train on, and where one with its answer is longer
-    than `max_tokens`.
+    Raises `ArtifactError` where there is none to train on, and where one with its answer may have
+    more than `most` tokens.
     """
     train = _drawn(data, "train", tokenizer, tuning)[: tuning.prompts]
     if not train:
@@ -54,7 +54,7 @@ def prompts_of(data: Dataset, tokenizer: Any, tuning: PpoTuning | RlooTuning) ->
     held_out = [_drawn(data, split, tokenizer, tuning) for split in ("validation", "test")]
     found = Prompts(train, *(one[:_HELD_OUT] for one in held_out))
     for one in (*found.train, *found.validation, *found.test):
-        _require_short(one, tuning)
+        _require_short(one, tuning.answer_tokens, most)
     return found
 
 
@@ -74,10 +74,11 @@ def _prompt(messages: Messages, tokenizer: Any) -> Prompt:
     return Prompt(messages, tuple(tokens["input_ids"]))
 
 
-def _require_short(prompt: Prompt, tuning: PpoTuning | RlooTuning) -> None:
-    if len(prompt.tokens) + tuning.answer_tokens > tuning.max_tokens:
+def _require_short(prompt: Prompt, answer_tokens: int, most: int) -> None:
+    if len(prompt.tokens) + answer_tokens > most:
         raise ArtifactError(
-            f"a prompt of {len(prompt.tokens)} tokens and an answer of {tuning.answer_tokens} are "
-            f"longer than max_tokens: {tuning.max_tokens}; raise it, lower answer_tokens, or leave "
-            f"the example out: {prompt.messages[-1]['content'][:80]!r}"
+            f"a prompt of {len(prompt.tokens)} tokens and an answer of {answer_tokens} are longer "
+            f"than {most}, which is max_tokens or the model's context; raise max_tokens if it can "
+            "be, lower answer_tokens, or leave the example out: "
+            f"{prompt.messages[-1]['content'][:80]!r}"
         )

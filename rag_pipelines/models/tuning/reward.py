@@ -26,6 +26,8 @@ from rag_pipelines.models.tuning.fitting import (
     fitted,
     forgetting,
     loaded,
+    most_tokens,
+    quiet,
 )
 from rag_pipelines.models.tuning.preferring import Pairs, pairs_of, rows_of
 from rag_pipelines.models.tuning.reward_figures import reward_figures
@@ -49,7 +51,7 @@ def train_reward(
     held-out pairs rightly than `least_accuracy` as well.
     """
     tokenizer = chat_tokenizer(parent)
-    pairs = pairs_of(data, tokenizer, tuning)
+    pairs = pairs_of(data, tokenizer, most_tokens(parent, tuning))
     trainer = _trainer(parent, tokenizer, pairs, tuning, training)
     fitted(trainer, tuning, training)
     model = trainer.model.merge_and_unload()
@@ -72,7 +74,7 @@ def _trainer(
     torch.manual_seed(tuning.seed)  # the head that scores begins as random weights
     model = loaded(AutoModelForSequenceClassification, parent, num_labels=1)
     common = arguments(tuning, training, len(pairs.train), bool(pairs.validation))
-    return RewardTrainer(
+    trainer = RewardTrainer(
         model=model,
         args=RewardConfig(**common, max_length=tuning.max_tokens, disable_dropout=False),
         train_dataset=rows_of(pairs.train),
@@ -80,6 +82,7 @@ def _trainer(
         processing_class=tokenizer,
         peft_config=adapter_of(tuning, "SEQ_CLS", model, modules_to_save=["score"]),
     )
+    return quiet(trainer)
 
 
 def _margins(score: Any, pairs: Sequence[Pair]) -> list[float]:

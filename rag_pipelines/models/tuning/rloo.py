@@ -21,8 +21,12 @@ from rag_pipelines.models.tuning.fitting import (
     cost_of,
     curves,
     fitted,
+    forgetting,
     loaded,
+    most_tokens,
+    quiet,
 )
+from rag_pipelines.models.tuning.ppo_guards import require_answers, require_finite
 from rag_pipelines.models.tuning.ppo_policy import Policy
 from rag_pipelines.models.tuning.ppo_rollout import Sampling, rolled_out, seed_of
 from rag_pipelines.models.tuning.prompting import Prompts, prompts_of
@@ -43,13 +47,14 @@ def train_rloo(
     `reward` and `kl` are those of answers to prompts that were held out, as `ppo` tells them.
     """
     tokenizer = chat_tokenizer(parent)
-    prompts = prompts_of(data, tokenizer, tuning)
+    prompts = prompts_of(data, tokenizer, tuning, most_tokens(parent, tuning))
     score = RewardModel(reward, tuning.batch).score
     trainer = _trainer(parent, tokenizer, prompts, score, tuning, training)
     policy = Policy(trainer.model, tokenizer, tuning.temperature, checkpointing=False)
     before = _held_out(policy, prompts, score, tuning)
     fitted(trainer, tuning, training)
-    after = _held_out(policy, prompts, score, tuning)
+    with forgetting(training):
+        after = _held_out(policy, prompts, score, tuning)
     figures = {f"{name}_before": value for name, value in before.items()} | after
     Trained(curves(trainer), figures | cost_of(trainer)).write(room)
     policy.save(room)
@@ -71,7 +76,7 @@ def _trainer(
     common = arguments(tuning, training, rows, bool(prompts.validation), best="eval_reward")
     common["per_device_eval_batch_size"] = tuning.answers
     model = loaded(AutoModelForCausalLM, parent)
-    return RLOOTrainer(
+    trainer = RLOOTrainer(
         model=model,
         reward_funcs=reward,
         args=RLOOConfig(
@@ -86,6 +91,7 @@ def _trainer(
         processing_class=tokenizer,
         peft_config=adapter_of(tuning, "CAUSAL_LM", model),
     )
+    return quiet(trainer)
 
 
 def _rows(prompts: Any) -> Rows:
@@ -95,8 +101,11 @@ def _rows(prompts: Any) -> Rows:
 def _held_out(
     policy: Policy, prompts: Prompts, score: Scorer, tuning: RlooTuning
 ) -> dict[str, float]:
+    """What answers to prompts score that are not learned of. Raises where they have collapsed."""
     if not prompts.measured:
         return {}
     how = Sampling(tuning.batch, tuning.answer_tokens, tuning.temperature)
     found = rolled_out(policy, prompts.measured, score, how, seed_of(tuning.seed, "held out"))
+    require_finite("reward", found.score)
+    require_answers([one.tokens for one in prompts.measured], found.texts)
     return {"reward": found.score, "kl": found.kl}

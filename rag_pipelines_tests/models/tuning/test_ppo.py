@@ -12,6 +12,7 @@ from rag_pipelines.inference.auto.generation import CausalLM
 from rag_pipelines.inference.auto.models import load
 from rag_pipelines.models.tuning.config import PpoTuning
 from rag_pipelines.models.tuning.data import Dataset
+from rag_pipelines.models.tuning.fitting import most_tokens
 from rag_pipelines.models.tuning.ppo import policy_of, train_ppo
 from rag_pipelines.models.tuning.ppo_loop import Reinforcement
 from rag_pipelines.models.tuning.prompting import Prompts, prompts_of
@@ -42,7 +43,7 @@ def begun(
     parent: Path, data: Dataset, score: Scorer, training: Training, how: PpoTuning
 ) -> tuple[Reinforcement, Prompts]:
     policy = policy_of(parent, how)
-    prompts = prompts_of(data, policy.tokenizer, how)
+    prompts = prompts_of(data, policy.tokenizer, how, most_tokens(parent, how))
     return Reinforcement(policy, score, prompts, how, training), prompts
 
 
@@ -198,7 +199,10 @@ def test_a_policy_that_is_led_to_silence_is_stopped(
 
 @pytest.mark.parametrize(
     ("settings", "remedy"),
-    [({"max_tokens": 16, "answer_tokens": 14}, "are longer than max_tokens: 16; raise it")],
+    [
+        ({"max_tokens": 16, "answer_tokens": 14}, "are longer than 16, which is max_tokens or"),
+        ({"max_tokens": 4096, "answer_tokens": 124}, "are longer than 128, which is max_tokens or"),
+    ],
 )
 def test_a_prompt_that_leaves_no_room_for_an_answer_is_refused(
     parent: Path, artifacts: Artifacts, tmp_path: Path, settings: dict[str, int], remedy: str

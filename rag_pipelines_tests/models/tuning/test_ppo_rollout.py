@@ -82,16 +82,17 @@ def test_the_parent_is_the_reference_whatever_was_learned(policy: Policy):
     assert (moved * found.answers.mask).abs().max() > 1e-3
 
 
-def test_batches_add_up_to_the_mini_batch(parent: Path):
-    how, states = tuning(), []
-    for batch, accumulate in ((4, 1), (1, 4)):
-        policy = policy_of(parent, how)
+def test_batches_add_up_to_the_mini_batch_and_activations_may_be_computed_twice(parent: Path):
+    states: list[dict[str, Tensor]] = []
+    for batch, accumulate, checkpointing in ((4, 1, False), (1, 4, False), (4, 1, True)):
+        policy = policy_of(parent, tuning(checkpointing=checkpointing))
         found = rollout(policy, LONG, SHORT, LONG, SHORT)
         assert len(set(found.answers.mask.sum(-1).tolist())) > 1, "answers of one length say little"
         learn(policy, found, batch, accumulate)
         states.append(policy.state())
     for name, tensor in states[0].items():
         near(states[1][name], tensor, 1e-5)
+        near(states[2][name], tensor, 1e-5)
 
 
 def learn(policy: Policy, found: Rollout, batch: int, accumulate: int) -> None:

@@ -114,7 +114,10 @@ def test_a_loss_that_is_no_number_is_told_and_nothing_is_kept(artifacts: Artifac
         ([("calm", "calm ")] * 20, "there is one class only"),
         ([("calm", "cold")] * 5, "has 5 pairs to train on.*at least 8 are needed"),
         ([], "has 0 pairs to train on"),
-        ([("calm", "cold " * 70)] * 20, "is longer than max_tokens: 64"),
+        (
+            [("calm", "cold " * 70)] * 20,
+            "is longer than 64, which is max_tokens or the model's context",
+        ),
     ],
 )
 def test_pairs_that_teach_nothing_are_refused(
