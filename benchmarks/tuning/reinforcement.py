@@ -36,7 +36,9 @@ from rag_pipelines.storage.artifacts import Artifacts
 
 HERE = Path(__file__).parent
 SEED = 0
-PAGES = 200
+CURVES = "reinforcement-curves.jsonl"
+PAIRS, PROMPTS = 200, 100
+"""Pages that pairs, and prompts to reinforce on, are made of."""
 WORDS = range(7, 15)
 """Lengths of sentences: rows are short, so that a CPU gets through them."""
 SHOWN = 16
@@ -48,8 +50,8 @@ MODELS = Models(
         ),
         "ppo": PpoTuning(
             method="ppo", reward="reward", rank=8, alpha=16, learning_rate=1e-4, batch=8,
-            accumulate=1, rollout=8, rounds=2, steps=24, epochs=100, answer_tokens=12,
-            temperature=0.7, evaluate_every=8, max_tokens=160, prompts=64, kl_weight=0.1,
+            accumulate=1, rollout=8, rounds=2, steps=20, epochs=100, answer_tokens=12,
+            temperature=0.7, evaluate_every=10, max_tokens=160, prompts=64, kl_weight=0.1,
             target_kl=6.0, kl_horizon=200, seed=SEED,
         ),
     }
@@ -63,7 +65,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    with (HERE / "reinforcement.log").open("w") as log:
+    with (HERE / "reinforcement.log").open("a") as log:
         _Run(options.home, log.write).run(options.threads)
 
 
@@ -74,7 +76,7 @@ class _Run:
         self._stage = ""
         self._artifacts = Artifacts(home / "artifacts")
         self._factory = Factory(MODELS, self._artifacts, True, curve=self._curve)
-        (HERE / "reinforcement-curves.jsonl").write_text("")
+        (HERE / CURVES).write_text("")
 
     def run(self, threads: int) -> None:
         self._say(f"{described()}, {threads} thread, nice, seed {SEED}")
@@ -101,6 +103,9 @@ class _Run:
         self._stage = name
         made = self._factory.train(name, dataset)
         told = Trained.read(self._artifacts.root / made.digest)
+        with (HERE / CURVES).open("a") as file:
+            for point in told.curves:
+                file.write(f"{json.dumps({'of': name} | _short(point))}\n")
         self._say(f"{name}: {json.dumps(_short(told.figures))}")
         return told
 
@@ -120,9 +125,6 @@ class _Run:
         self._say(f"{when}: {share:.3f} of the words of {len(shares)} answers are the passage's")
 
     def _curve(self, step: int, figures: Mapping[str, float]) -> None:
-        told = {"of": self._stage, "step": step} | _short(figures)
-        with (HERE / "reinforcement-curves.jsonl").open("a") as file:
-            file.write(f"{json.dumps(told)}\n")
         self._say(f"{self._stage} {step}: {json.dumps(_short(figures))}")
 
     def _say(self, text: str) -> None:
@@ -151,7 +153,7 @@ def _examples(pages: list[tuple[str, str, list[str]]]) -> list[Example]:
             roles=["system", "user"], contents=_conversation(title, passage), completion=passage,
             page=name,
         )
-        for name, title, texts in pages[:PAGES]
+        for name, title, texts in pages[:PROMPTS]
         for passage in texts[:1]
     ]  # fmt: skip
 
@@ -165,7 +167,7 @@ def _pairs(pages: list[tuple[str, str, list[str]]]) -> list[Pair]:
             roles=["system", "user"], contents=_conversation(title, texts[0]), chosen=texts[0],
             rejected=drawn.choice(texts[1:]), page=name,
         )
-        for name, title, texts in pages[:PAGES]
+        for name, title, texts in pages[:PAIRS]
     ]  # fmt: skip
 
 
@@ -189,7 +191,7 @@ def _short(figures: Mapping[str, float]) -> dict[str, Any]:
 def _curves_png() -> bytes:
     import io
 
-    lines = (HERE / "reinforcement-curves.jsonl").read_text().splitlines()
+    lines = (HERE / CURVES).read_text().splitlines()
     points = [json.loads(line) for line in lines]
     panels = {
         "reward model: loss": ("reward", ("loss", "eval_loss")),
