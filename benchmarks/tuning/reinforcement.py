@@ -49,9 +49,9 @@ MODELS = Models(
             epochs=100, evaluate_every=16, max_tokens=160, seed=SEED,
         ),
         "ppo": PpoTuning(
-            method="ppo", reward="reward", rank=8, alpha=16, learning_rate=1e-4, batch=8,
+            method="ppo", reward="reward", rank=8, alpha=16, learning_rate=5e-4, batch=8,
             accumulate=1, rollout=8, rounds=2, steps=20, epochs=100, answer_tokens=12,
-            temperature=0.7, evaluate_every=10, max_tokens=160, prompts=64, kl_weight=0.1,
+            temperature=0.7, evaluate_every=10, max_tokens=160, prompts=64, kl_weight=0.05,
             target_kl=6.0, kl_horizon=200, seed=SEED,
         ),
     }

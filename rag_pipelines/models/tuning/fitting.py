@@ -39,12 +39,15 @@ _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memor
 
 
 def loaded(auto: Any, folder: Path, **options: Any) -> Any:
-    """The network in a folder, in fp32 on a CPU. Raises `ArtifactError` where it has none."""
+    """The network in a folder. Raises `ArtifactError` where it has none.
+
+    In fp32 where there is no GPU, else in its weights' own precision; a trainer moves it there,
+    each of several processes to its own.
+    """
     try:
         return auto.from_pretrained(
             folder,
             dtype=torch.float32 if not torch.cuda.is_available() else "auto",
-            device_map="cuda" if torch.cuda.is_available() else "cpu",
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,

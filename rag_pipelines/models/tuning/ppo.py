@@ -73,6 +73,7 @@ def policy_of(parent: Path, tuning: PpoTuning) -> Policy:
     tokenizer = chat_tokenizer(parent)
     torch.manual_seed(tuning.seed)  # the adapter begins as random weights
     model = loaded(AutoModelForCausalLM, parent)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
     adapted = get_peft_model(model, adapter_of(tuning, "CAUSAL_LM", model))
     return Policy(adapted, tokenizer, tuning.temperature, tuning.checkpointing)
 
