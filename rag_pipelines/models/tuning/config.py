@@ -172,7 +172,7 @@ class RewardTuning(_Adapted):
 
 
 class PreferenceTuning(_Adapted):
-    """Direct preference optimisation, https://arxiv.org/abs/2305.18290."""
+    """Direct preference optimisation, https://arxiv.org/abs/2305.18290; there is no dropout."""
 
     method: Literal["dpo"]
     learning_rate: Rate = 5e-5
@@ -180,7 +180,7 @@ class PreferenceTuning(_Adapted):
 
 
 class _Reinforced(_Adapted):
-    """What learns from a reward has: prompts of the examples, answers of its own."""
+    """What learns from a reward has: prompts of the examples, answers of its own, no dropout."""
 
     reward: ModelName = Field(description="The reward model that scores its answers.")
     learning_rate: Rate = 1e-5
@@ -193,10 +193,15 @@ class PpoTuning(_Reinforced):
     """Proximal policy optimisation, https://arxiv.org/abs/1707.06347.
 
     On language models as in https://arxiv.org/abs/1909.08593: a penalty on each token's divergence
-    from the parent, its coefficient steered towards `target_kl`.
+    from the parent, its coefficient steered towards `target_kl`. A step is a rollout and what is
+    learned of it: `rounds` passes, in mini-batches of `batch` times `accumulate` answers.
     """
 
     method: Literal["ppo"]
+    rollout: Count = Field(default=32, description="Answers that are sampled before it learns.")
+    evaluate_every: Count = Field(
+        default=4, description="Rollouts between two validations, each of which is a checkpoint."
+    )
     rounds: Count = Field(default=4, description="Passes over the answers of one rollout.")
     clip: Share = 0.2
     value_clip: Share = 0.2
@@ -219,6 +224,12 @@ class RlooTuning(_Reinforced):
         default=4, description="Answers to each prompt, of which the others are the baseline."
     )
     beta: Share = Field(default=0.05, description="Weight of the divergence from the parent.")
+
+    @model_validator(mode="after")
+    def _whole_groups(self) -> Self:
+        if self.batch * self.accumulate % self.answers:
+            raise ValueError("batch times accumulate to be a multiple of answers")
+        return self
 
 
 Tuning = Annotated[

@@ -48,8 +48,16 @@ def trainer_of(tuning: Tuning) -> Trainer:
     """The function that trains such a model; its module is imported when it is called."""
     module, name = _TRAINERS[tuning.method]
 
-    def train(*arguments: Any) -> None:
-        getattr(import_module(f"rag_pipelines.models.tuning.{module}"), name)(*arguments)
+    def train(
+        parent: Path,
+        data: Dataset,
+        tuning: Any,
+        room: Path,
+        training: Training,
+        reward: Path | None,
+    ) -> None:
+        found = getattr(import_module(f"rag_pipelines.models.tuning.{module}"), name)
+        found(parent, data, tuning, room, training, reward)
 
     return train
 

@@ -5,7 +5,7 @@ Knows files. Does not know torch, MLflow or Dagster.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,20 +41,21 @@ class Trained:
     `curves` are points, each with its `step`, in the order of the steps, those of an attempt that
     was killed among them. `figures` are what it came to: `eval_loss`, `perplexity`,
     `perplexity_before`, `steps`, `tokens_per_second`, `peak_memory_bytes` and what the method
-    measures besides.
+    measures besides. `margins` are a reward model's: how much higher the chosen answer of each
+    held-out pair scores, by split.
     """
 
     curves: list[dict[str, float]]
     figures: dict[str, float]
+    margins: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     def write(self, room: Path) -> None:
         """Leave it in the model's folder."""
-        told = {"curves": self.curves, "figures": self.figures}
-        (room / TRAINING).write_text(json.dumps(told, indent=1))
+        (room / TRAINING).write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod
     def read(cls, folder: Path) -> "Trained":
         """What `write` left; nothing where the folder's model was not trained here."""
         path = folder / TRAINING
         told: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-        return cls(told.get("curves", []), told.get("figures", {}))
+        return cls(told.get("curves", []), told.get("figures", {}), told.get("margins", {}))
