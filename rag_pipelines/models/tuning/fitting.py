@@ -1,4 +1,4 @@
-"""What TRL's trainers of preferences and rewards have in common: loading, arguments, resuming.
+"""What TRL's trainers have in common: loading, arguments, resuming.
 
 Knows transformers' trainer and PEFT's adapters. Does not know what is learned. Only the worker's
 process imports this module.
@@ -25,14 +25,23 @@ from transformers import (  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.base import read_config
-from rag_pipelines.models.tuning.config import PpoTuning, PreferenceTuning, RewardTuning, RlooTuning
+from rag_pipelines.models.tuning.config import (
+    FullTuning,
+    LoraTuning,
+    PpoTuning,
+    PreferenceTuning,
+    PromptTuning,
+    RewardTuning,
+    RlooTuning,
+)
 from rag_pipelines.models.tuning.ppo_guards import require_finite
 from rag_pipelines.models.tuning.training import Training
 
 # TRL reports each training to the hub otherwise.
 huggingface_hub.constants.HF_HUB_DISABLE_TELEMETRY = True
 
-Adapted = RewardTuning | PreferenceTuning | PpoTuning | RlooTuning
+Adapted = LoraTuning | RewardTuning | PreferenceTuning | PpoTuning | RlooTuning
+Fitted = Adapted | PromptTuning | FullTuning
 _NO_FIGURES: Final = ("step", "epoch", "total_flos")
 _STATE: Final = "trainer_state.json"
 _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memory")
@@ -72,7 +81,7 @@ def chat_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def most_tokens(folder: Path, tuning: Adapted) -> int:
+def most_tokens(folder: Path, tuning: Fitted) -> int:
     """Tokens that a row may have: `max_tokens`, or the model's context where that is shorter."""
     context = read_config(folder).get("max_position_embeddings") or tuning.max_tokens
     return min(tuning.max_tokens, int(context))
@@ -81,8 +90,7 @@ def most_tokens(folder: Path, tuning: Adapted) -> int:
 def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfig:
     """The adapter that is trained. Raises `ArtifactError` where the model has no such layers.
 
-    Only a reward model has dropout: the other methods' ratios of two probabilities must compare the
-    same network.
+    There is no dropout where a method compares two probabilities: both must be the same network's.
     """
     wanted = tuning.target_modules
     if not isinstance(wanted, str):
@@ -99,14 +107,14 @@ def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfi
         lora_alpha=tuning.alpha,
         target_modules=wanted,
         bias=tuning.bias,
-        lora_dropout=tuning.dropout if isinstance(tuning, RewardTuning) else 0.0,
+        lora_dropout=tuning.dropout if isinstance(tuning, LoraTuning | RewardTuning) else 0.0,
         task_type=task,
         **more,
     )
 
 
 def arguments(
-    tuning: Adapted, training: Training, rows: int, held_out: bool, best: str = "eval_loss"
+    tuning: Fitted, training: Training, rows: int, held_out: bool, best: str = "eval_loss"
 ) -> dict[str, Any]:
     """What every configuration of TRL's is given, for so many rows of training.
 
@@ -124,7 +132,7 @@ def arguments(
         "max_steps": min(steps, tuning.steps or steps),
         "activation_checkpointing": tuning.checkpointing,
         "seed": tuning.seed,
-        "bf16": cuda,
+        "bf16": cuda and torch.cuda.is_bf16_supported(),
         "use_cpu": not cuda,
         "dataloader_pin_memory": cuda,
         "logging_steps": 1,
@@ -148,7 +156,7 @@ def quiet(trainer: Any) -> Any:
     return trainer
 
 
-def fitted(trainer: Any, tuning: Adapted, training: Training) -> None:
+def fitted(trainer: Any, tuning: Fitted, training: Training) -> None:
     """Train, or go on with the training that was killed. Raises `ArtifactError`.
 
     The network is then the best one that was validated, or the last one where none was.
