@@ -6,7 +6,7 @@ imports this module.
 
 from contextlib import AbstractContextManager, nullcontext
 from math import exp
-from typing import Any
+from typing import Any, Final
 
 import torch  # noqa: TID253
 from peft import PeftModel  # noqa: TID253
@@ -19,6 +19,8 @@ from rag_pipelines.models.tuning.fitting import arguments, cost_of, curves, fitt
 from rag_pipelines.models.tuning.ppo_guards import require_finite
 from rag_pipelines.models.tuning.training import Trained, Training
 
+_READ: Final = ("input_ids", "attention_mask", "position_ids")
+"""Of a batch, by the network; packed rows have positions in the place of a mask."""
 Supervised = LoraTuning | PromptTuning | FullTuning
 
 
@@ -78,12 +80,10 @@ def _nats(trainer: Any) -> float:
     lost, count = 0.0, 0
     trainer.model.eval()
     for batch in trainer.get_eval_dataloader():
+        read = {k: batch[k].to(trainer.args.device) for k in _READ if k in batch}
         labels = batch["labels"].to(trainer.args.device)[:, 1:]
         with torch.inference_mode(), trainer.compute_loss_context_manager():
-            out = trainer.model(
-                input_ids=batch["input_ids"].to(trainer.args.device),
-                attention_mask=batch["attention_mask"].to(trainer.args.device),
-            )
+            out = trainer.model(**read)
         # A soft prompt's logits come first; the last of all foretells what is not there.
         logits = out.logits[:, -labels.shape[1] - 1 : -1].float()
         lost += torch.nn.functional.cross_entropy(
