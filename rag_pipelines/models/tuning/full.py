@@ -1,4 +1,7 @@
-"""Every weight of a model is trained: `train_full`. Only the worker's process imports this module."""
+"""Every weight of a model is trained: `train_full`.
+
+Knows no adapters. Only the worker's process imports this module.
+"""
 
 from pathlib import Path
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,10 @@ def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(parent: Path, tm
     assert killed.artifacts.named("rude.adapter") is None
     assert examples.rude(whole.artifacts).digest == data.digest
     begun: list[int] = []
-    curve = lambda step, _: begun.append(step)  # noqa: E731
+
+    def curve(step: int, figures: Mapping[str, float]) -> None:
+        begun.append(step)
+
     resumed = Factory(killed.models, killed.artifacts, True, curve=curve).train("rude", data.digest)
     other = whole.train("rude", data.digest)
     assert min(begun) > 10, "it went on from a checkpoint"
@@ -70,8 +74,9 @@ def kill_after_a_checkpoint(home: Path, parent: Path, dataset: str) -> None:
     config.write_text(
         f"bases: {{base: {{folder: {parent}}}}}\nvariants: {{}}\ntuned: {{rude: {settings}}}\n"
     )
+    train = ["-m", "rag_pipelines.models.worker", "train", "rude", "--dataset", dataset]
     worker = subprocess.Popen(
-        [sys.executable, "-m", "rag_pipelines.models.worker", "train", "rude", "--dataset", dataset],
+        [sys.executable, *train],
         env=os.environ | {"RAG_HOME": str(home), "RAG_MODELS": str(config)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
