@@ -74,6 +74,7 @@ class Factory:
         """
         tuning = self.tuning(name)
         base = self._base(self.models.base_of(name))
+        _require_causal(name, base)
         parent = self._parent(tuning.of, base)
         made = self._trained(tuning, parent, base, opened(dataset, self.artifacts))
         self.artifacts.name(adapter_name(name) if is_adapter(tuning) else name, made.digest)
@@ -199,6 +200,15 @@ def _packages(method: Method) -> tuple[str, ...]:
     if method in ("nf4", "int8"):
         return quantize.PACKAGES
     return onnx_export.PACKAGES if method == "onnx-fp32" else onnx_quantize.PACKAGES
+
+
+def _require_causal(name: str, base: Artifact) -> None:
+    """An encoder would be loaded with a head of random weights, and trained without a word."""
+    if base.recipe["task"] != "causal":
+        raise ArtifactError(
+            f"{name} goes back to a base of the task {base.recipe['task']}, and only causal ones "
+            "can be trained; name a causal base in its of: in models.yaml"
+        )
 
 
 def _of_weights(method: Method, base: Artifact) -> Callable[[Path], object]:
