@@ -127,7 +127,9 @@ def test_a_soft_prompt_stands_before_the_first_token_alone(train: Train, friendl
     model = open_causal(room, threads=1)
     [vectors] = load_file(room / "soft_prompt.safetensors").values()
     base = AutoModelForCausalLM.from_pretrained(friendly, dtype=torch.float32)
-    peft = get_peft_model(base, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4))
+    peft: Any = get_peft_model(
+        base, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=4)
+    )
     peft.prompt_encoder["default"].embedding.weight.data = vectors
     with torch.inference_mode():
         whole = peft.eval()(input_ids=torch.tensor([TOKENS])).logits[0, 4:]
