@@ -17,7 +17,7 @@ from rag_pipelines.models.tuning.training import Trained
 from rag_pipelines.storage.artifacts import Artifacts
 from rag_pipelines_tests.models.tuning import examples
 
-STEPS = 200
+STEPS = 60
 KILLED = examples.lora(steps=STEPS, evaluate_every=10, patience=0, learning_rate=1e-3)
 
 
