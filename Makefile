@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-models up test bench lint lock
+.PHONY: help install demo demo-models demo-tuning up test bench lint lock
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,7 +45,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 	@echo "install: done"
 
-demo demo-models test: export HF_HUB_OFFLINE ?= 1
+demo demo-models demo-tuning test: export HF_HUB_OFFLINE ?= 1
 
 # Images often forbid Python to keep what it compiled; each process of ours would then compile
 # thousands of modules anew, half of the time that a short command takes.
@@ -56,6 +56,9 @@ demo: install ## ingest examples/, answer a question with citations, leave nothi
 
 demo-models: install ## make, measure and compare variants of the shipped model; no hub, no GPU
 	@$(BIN)/python examples/demo_models.py
+
+demo-tuning: install ## train, compare and promote models on the example's pages; no hub, no GPU
+	@$(BIN)/python examples/demo_tuning.py
 
 up: install ## Dagster 3000, chat 8000, MLflow 5000 and the daemon, all on 127.0.0.1
 	@$(BIN)/rag up

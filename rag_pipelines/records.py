@@ -320,6 +320,44 @@ class RatedAnswer:
     created_at: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A conversation and the answer that a model should learn to give.
+
+    `roles` and `contents` are its messages, in order, up to the answer: `completion`. `page` is the
+    URL that it is about, empty where it is about none; all of a page is in one `split` (`train`,
+    `validation` or `test`). `origin` is `golden`, `feedback`, `corpus`, `file` or `dataset`, and
+    `answers` are the ids of the rated answers that it comes from. `id` is a digest of the texts.
+    """
+
+    id: str
+    split: str
+    origin: str
+    roles: list[str]
+    contents: list[str]
+    completion: str
+    page: str = ""
+    answers: list[str] = field(default_factory=list[str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A conversation and two answers to it, of which people or the passages prefer one.
+
+    As `Example`; `origin` is `correction`, `thumbs`, `grounding`, `file` or `dataset`.
+    """
+
+    id: str
+    split: str
+    origin: str
+    roles: list[str]
+    contents: list[str]
+    chosen: str
+    rejected: str
+    page: str = ""
+    answers: list[str] = field(default_factory=list[str])
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """A model by name and digest; the digest is empty where a server does not tell one."""
@@ -333,10 +371,12 @@ class ModelArtifact:
     """A model in the artifact store, as one row.
 
     `variant` is its name in `models.yaml` and `digest` its place in the store; `parent` is the
-    digest of the model that it was made from, empty for a base. `method` says how (`base`, `nf4`,
-    `int8`, `onnx-fp32`, …), `task` what it does (`causal`, `embed`, `answer`, …). `size` is in
-    bytes on disk. `origin` is where a base came from, `licence` as its card tells it, `note` what
-    a reader must know, such as that the weights were 4-bit once.
+    digest of the base that it goes back to and is held against, empty for a base, and `made_of`
+    that of the model it was made from, a base or a tuned one. `method` says how (`base`, `nf4`,
+    `int8`, `onnx-fp32`, `lora`, …), `task` what it does (`causal`, `embed`, `answer`, …). `size`
+    is in bytes on disk. `origin` is where a base came from, `licence` as its card tells it, `note`
+    what a reader must know, such as that the weights were 4-bit once. `dataset` is the digest of
+    what a tuned model, or the one it was made from, learned from.
     """
 
     variant: str
@@ -348,6 +388,8 @@ class ModelArtifact:
     origin: str = ""
     licence: str = ""
     note: str = ""
+    made_of: str = ""
+    dataset: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

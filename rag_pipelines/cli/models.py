@@ -28,14 +28,7 @@ def list_models(as_json: Json = False) -> None:
     if as_json:
         print_json({"variants": rows})
         return
-    from rich.table import Table
-
-    table = Table("variant", "method", "of", "state", "MiB", "digest", box=None, pad_edge=False)
-    for row in rows:
-        size = "" if row["size"] is None else f"{row['size'] / _MIB:,.0f}"
-        cells = (row["name"], row["method"], row["of"] or "", row["state"], size)
-        table.add_row(*cells, (row["digest"] or "")[:12])
-    console.print(table, soft_wrap=False, highlight=False)
+    _print_rows(rows)
 
 
 @app.command()
@@ -61,6 +54,35 @@ def make(
 
 
 @app.command()
+def tune(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Models below tuned: in models.yaml; default all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train models on your corpus and feedback, each in a process of its own.
+
+    One that was killed goes on where it was. What is trained is compared by: rag models make
+    """
+    project = Project(settings())
+    there = project.models.tuned
+    if not there:
+        raise UserError("models.yaml tunes no model; name one below tuned:, as the README shows.")
+    for name in names or []:
+        if name not in there:
+            raise UserError(f"models.yaml tunes no model {name!r}; it has: {', '.join(there)}.")
+    from rag_pipelines.cli.models_tuned import tune_models  # dagster takes a second to import
+
+    with progress_bars() as tell:
+        problems = tune_models(project, names or list(there), tell)
+    if problems:
+        raise typer.Exit(1)
+    rows = _listed(project.models, Artifacts(project.settings.artifacts))
+    tuned = [row for row in rows if row["name"] in (names or there)]
+    print_json({"models": tuned}) if as_json else _print_rows(tuned)
+
+
+@app.command()
 def compare(
     run: Annotated[
         str | None, typer.Option(help="MLflow's run of a comparison; default the newest.")
@@ -74,13 +96,24 @@ def compare(
     print_json(_told(found)) if as_json else _show(found)
 
 
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("variant", "method", "of", "state", "MiB", "digest", box=None, pad_edge=False)
+    for row in rows:
+        size = "" if row["size"] is None else f"{row['size'] / _MIB:,.0f}"
+        cells = (row["name"], row["method"], row["of"] or "", row["state"], size)
+        table.add_row(*cells, (row["digest"] or "")[:12])
+    console.print(table, soft_wrap=False, highlight=False)
+
+
 def _listed(models: Models, store: Artifacts) -> list[dict[str, Any]]:
     bases = [{"name": name, "method": BASE, "of": None} for name in models.bases]
-    variants = [
-        {"name": name, "method": variant.method, "of": variant.of}
-        for name, variant in models.variants.items()
+    made = [
+        {"name": name, "method": one.method, "of": one.of}
+        for name, one in (*models.tuned.items(), *models.variants.items())
     ]
-    return [row | _made(str(row["name"]), store) for row in (*bases, *variants)]
+    return [row | _made(str(row["name"]), store) for row in (*bases, *made)]
 
 
 def _made(name: str, store: Artifacts) -> dict[str, Any]:

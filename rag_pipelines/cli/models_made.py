@@ -8,7 +8,7 @@ from rag_pipelines.cli.output import remarks
 from rag_pipelines.cli.refresh import kept_by_dagster
 from rag_pipelines.cli.runs import complaints, end_dead_runs, run_job
 from rag_pipelines.lib.instance import instance_of
-from rag_pipelines.lib.partitions import sync_variants
+from rag_pipelines.lib.partitions import sync_models
 from rag_pipelines.lib.project import Project
 from rag_pipelines.records import Progress
 
@@ -20,17 +20,21 @@ def make_and_compare(project: Project, names: Sequence[str], tell: Progress) -> 
     """
     with kept_by_dagster(project), instance_of(project.settings) as instance:
         end_dead_runs(instance)
-        sync_variants(instance, project.models)
+        sync_models(instance, project.models)
         project.progress = tell
-        if problems := _run(instance, project, "make_base_models", "base models", None, tell):
+        if problems := run_of_models(
+            instance, project, "make_base_models", "base models", None, tell
+        ):
             return problems
         for name in names:
             job = f"make_{project.models.variants[name].asset}"
-            problems += _run(instance, project, job, name, name, tell)
-        return problems + _run(instance, project, "compare_models", "comparison", None, tell)
+            problems += run_of_models(instance, project, job, name, name, tell)
+        return problems + run_of_models(
+            instance, project, "compare_models", "comparison", None, tell
+        )
 
 
-def _run(
+def run_of_models(
     instance: dg.DagsterInstance,
     project: Project,
     job: str,

@@ -16,14 +16,14 @@ def up() -> None:
     """Start Dagster's page and daemon, the chat service and MLflow; Ctrl-C stops them all."""
     from rag_pipelines.cli.up import services_of  # dagster takes a second to import
     from rag_pipelines.lib.instance import instance_of
-    from rag_pipelines.lib.partitions import sync_sources, sync_variants
+    from rag_pipelines.lib.partitions import sync_models, sync_sources
 
     project = Project(settings())
     services = services_of(project.settings)
     require_free(services)
     with instance_of(project.settings) as instance:
         sync_sources(instance, project.sources)
-        sync_variants(instance, project.models)
+        sync_models(instance, project.models)
     _say(services)
     raise typer.Exit(run_together(services))
 

@@ -1,4 +1,4 @@
-"""Jobs: refresh a source, build what sources add up to, serve it; gather feedback; make models."""
+"""Jobs: refresh a source, build and serve a release, gather feedback, make and train models."""
 
 import dagster as dg
 
@@ -47,6 +47,36 @@ make_onnx_model = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Make one variant as an ONNX graph and measure how good it is, checks included.",
 )
+train_lora = dg.define_asset_job(
+    "train_lora",
+    selection=dg.AssetSelection.assets("lora_adapter", "merged_model"),
+    executor_def=dg.in_process_executor,
+    description="Train one adapter and merge it into the weights, checks included.",
+)
+train_prompt_tuned_model = dg.define_asset_job(
+    "train_prompt_tuned_model",
+    selection=dg.AssetSelection.assets("prompt_tuned_model"),
+    executor_def=dg.in_process_executor,
+    description="Learn vectors before the prompt, checks included.",
+)
+train_fine_tuned_model = dg.define_asset_job(
+    "train_fine_tuned_model",
+    selection=dg.AssetSelection.assets("fine_tuned_model"),
+    executor_def=dg.in_process_executor,
+    description="Train every weight, checks included.",
+)
+train_reward_model = dg.define_asset_job(
+    "train_reward_model",
+    selection=dg.AssetSelection.assets("reward_model"),
+    executor_def=dg.in_process_executor,
+    description="Train a score of answers from pairs, checks included.",
+)
+train_ppo_model = dg.define_asset_job(
+    "train_ppo_model",
+    selection=dg.AssetSelection.assets("ppo_model"),
+    executor_def=dg.in_process_executor,
+    description="Teach a model to answer as is preferred, checks included.",
+)
 compare_models = dg.define_asset_job(
     "compare_models",
     selection=dg.AssetSelection.assets("model_comparison"),
@@ -59,4 +89,11 @@ compare_models = dg.define_asset_job(
 def jobs() -> dg.Definitions:
     of_corpus = [refresh_source, build_release, serve_release, gather_feedback]
     of_models = [make_base_models, make_quantized_model, make_onnx_model, compare_models]
-    return dg.Definitions(jobs=[*of_corpus, *of_models])
+    of_training = [
+        train_lora,
+        train_prompt_tuned_model,
+        train_fine_tuned_model,
+        train_reward_model,
+        train_ppo_model,
+    ]
+    return dg.Definitions(jobs=[*of_corpus, *of_models, *of_training])

@@ -63,7 +63,7 @@ def compared_variants(context: dg.AssetExecutionContext, project: Project) -> Co
 def _there(
     instance: dg.DagsterInstance, project: Project
 ) -> tuple[list[ModelArtifact], dict[str, str]]:
-    """The bases and the variants that were made, in the order of `models.yaml`, and what failed.
+    """The models that were made, bases first and then what is made of others, and what failed.
 
     A variant whose perplexity is beyond its limit is there: the comparison says what it lost.
     """
@@ -74,15 +74,16 @@ def _there(
     bases = _rows(project, BASES, None, good)
     found = {model.variant: model for model in bases if model.variant in wanted.bases}
     failed: dict[str, str] = {}
-    for name, variant in wanted.variants.items():
-        made = next(materialized(instance, variant.asset, name, limit=1), None)
-        row = _rows(project, variant.asset, name, made)[0] if made else None
-        base = found.get(variant.of)
-        if row and base and row.parent == base.digest:
+    for name, made_so in wanted.compared.items():
+        asset = wanted.serving_asset(name)
+        made = next(materialized(instance, asset, name, limit=1), None)
+        row = _rows(project, asset, name, made)[0] if made else None
+        parent = found.get(made_so.of)
+        if row and parent and row.made_of == parent.digest:
             found[name] = row
         else:
-            why = "was made of an earlier base" if row else "was not made"
-            failed[name] = f"{name} {why}; see the run of its partition of {variant.asset}"
+            why = f"was made of an earlier {made_so.of}" if row else "was not made"
+            failed[name] = f"{name} {why}; see the run of its partition of {asset}"
     return _of_causal(found, wanted), failed
 
 
@@ -94,7 +95,7 @@ def _rows(
 
 def _of_causal(found: Mapping[str, ModelArtifact], wanted: Models) -> list[ModelArtifact]:
     """Those that write text: only they are measured by perplexity and answers."""
-    names: Sequence[str] = [*wanted.bases, *wanted.variants]
+    names: Sequence[str] = [*wanted.bases, *wanted.compared]
     return [found[name] for name in names if name in found and found[name].task == "causal"]
 
 

@@ -5,7 +5,7 @@ Nothing is started for what was made before. What a worker does stands in `model
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import dagster as dg
@@ -43,13 +43,16 @@ class ModelWorker:
 
     def make(self, name: str) -> tuple[ModelArtifact, bool]:
         """A base or a variant, and whether it was made before."""
-        try:
-            return self._factory.make(name), True
-        except NotMade:
-            self._run("make", name)
-            return self._factory.make(name), False
-        except ArtifactError as error:
-            raise dg.Failure(str(error)) from error
+        return self._made(lambda factory: factory.make(name), "make", name)
+
+    def train(self, name: str, dataset: str) -> tuple[ModelArtifact, bool]:
+        """A model of the table `tuned`, or its adapter, and whether it was trained before."""
+        told = ("train", name, "--dataset", dataset)
+        return self._made(lambda factory: factory.train(name, dataset), *told)
+
+    def merge(self, name: str) -> tuple[ModelArtifact, bool]:
+        """The model that a trained adapter makes, and whether it was made before."""
+        return self._made(lambda factory: factory.merge(name), "merge", name)
 
     def quality(self, model: ModelArtifact) -> list[Metric]:
         """How good it is, on the evaluation set of now."""
@@ -66,6 +69,17 @@ class ModelWorker:
         except NotMade:
             self._run("timing", model.variant, *self._set, "--among", *among)
             return self._measuring.timing(model, among)
+
+    def _made(
+        self, find: Callable[[Factory], ModelArtifact], *arguments: str
+    ) -> tuple[ModelArtifact, bool]:
+        try:
+            return find(self._factory), True
+        except NotMade:
+            self._run(*arguments)
+            return find(self._factory), False
+        except ArtifactError as error:
+            raise dg.Failure(str(error)) from error
 
     @property
     def _factory(self) -> Factory:

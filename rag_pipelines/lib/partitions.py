@@ -9,7 +9,20 @@ from rag_pipelines.models.config import Models
 SOURCES = dg.DynamicPartitionsDefinition(name="sources")
 QUANTIZED = dg.DynamicPartitionsDefinition(name="quantized_variants")
 ONNX = dg.DynamicPartitionsDefinition(name="onnx_variants")
-_VARIANTS = {"quantized_model": QUANTIZED, "onnx_model": ONNX}
+LORA = dg.DynamicPartitionsDefinition(name="lora_models")
+PROMPT_TUNED = dg.DynamicPartitionsDefinition(name="prompt_tuned_models")
+FINE_TUNED = dg.DynamicPartitionsDefinition(name="fine_tuned_models")
+REWARD = dg.DynamicPartitionsDefinition(name="reward_models")
+REINFORCED = dg.DynamicPartitionsDefinition(name="reinforced_models")
+_OF_MODELS = {
+    "quantized_model": QUANTIZED,
+    "onnx_model": ONNX,
+    "lora_adapter": LORA,
+    "prompt_tuned_model": PROMPT_TUNED,
+    "fine_tuned_model": FINE_TUNED,
+    "reward_model": REWARD,
+    "ppo_model": REINFORCED,
+}
 
 
 def sync_sources(instance: dg.DagsterInstance, names: Iterable[str]) -> None:
@@ -17,11 +30,10 @@ def sync_sources(instance: dg.DagsterInstance, names: Iterable[str]) -> None:
     _sync(instance, SOURCES, set(names))
 
 
-def sync_variants(instance: dg.DagsterInstance, models: Models) -> None:
-    """Give each variant of `models.yaml` its partition of `quantized_model` or `onnx_model`."""
-    for asset, partitions in _VARIANTS.items():
-        names = {name for name, variant in models.variants.items() if variant.asset == asset}
-        _sync(instance, partitions, names)
+def sync_models(instance: dg.DagsterInstance, models: Models) -> None:
+    """Give each tuned model and variant of `models.yaml` its partition of the asset it is of."""
+    for asset, partitions in _OF_MODELS.items():
+        _sync(instance, partitions, {n for n, a in models.assets.items() if a == asset})
 
 
 def _sync(

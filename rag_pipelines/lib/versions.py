@@ -22,6 +22,12 @@ BLOCKING: dict[str, frozenset[str]] = {
     "base_model": frozenset({"files_are_whole"}),
     "quantized_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
     "onnx_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
+    "lora_adapter": frozenset({"validation_improved"}),
+    "merged_model": frozenset({"perplexity_within_limit"}),
+    "prompt_tuned_model": frozenset({"validation_improved", "perplexity_within_limit"}),
+    "fine_tuned_model": frozenset({"validation_improved", "perplexity_within_limit"}),
+    "reward_model": frozenset({"ranks_held_out_pairs"}),
+    "ppo_model": frozenset({"perplexity_within_limit"}),
     "model_comparison": frozenset(),
     "chat_feedback": frozenset({"answers_unique", "nothing_personal_left"}),
 }

@@ -51,7 +51,7 @@ def compare(
     that it was measured on alone; one that is not finite counts as not measured.
     """
     base = base or (BASE if BASE in models.bases else next(iter(models.bases)))
-    wanted = [base, *(name for name in models.variants if models.base_of(name) == base)]
+    wanted = [base, *(name for name in models.compared if models.base_of(name) == base)]
     made = {artifact.variant: artifact for artifact in artifacts if artifact.variant in wanted}
     measured = {name: _figures(artifact, metrics) for name, artifact in made.items()}
     missing = _missing(wanted, measured, failed or {})
@@ -100,5 +100,5 @@ def _row(artifact: ModelArtifact, figures: Figures) -> Row:
 
 def _allowed(name: str, models: Models) -> float | None:
     """The share of the base's perplexity that a variant may lose; None for the base itself."""
-    wanted = models.variants.get(name)
+    wanted = models.compared.get(name)
     return wanted.perplexity_loss if wanted else None

@@ -3,14 +3,10 @@
 Knows the fields, their defaults and their bounds. Does not resolve, make or measure anything.
 """
 
-import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     Strict,
     ValidationInfo,
@@ -20,10 +16,11 @@ from pydantic import (
 
 from rag_pipelines.config.validation import validated
 from rag_pipelines.config.yaml_lines import read_yaml
+from rag_pipelines.models.entries import BASE, Entry, Loss, ModelName, Share
+from rag_pipelines.models.tuning.config import Datasets, Tuning, asset_of, is_adapter
 
 DEFAULT_MODELS: Final = "models.yaml"
 SHIPPED: Final = "smollm2"
-BASE: Final = "base"
 
 Task = Literal["causal", "embed", "answer"]
 Method = Literal["nf4", "int8", "onnx-fp32", "onnx-int8", "onnx-int4"]
@@ -52,27 +49,9 @@ USUAL_SPANS: Final[dict[Method, float]] = {
     "onnx-int8": 0.85,
     "onnx-int4": 0.7,
 }
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
-def _variant_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError(
-            "a name of 1 to 63 characters: lower-case letters, digits, _ and -, "
-            "beginning with a letter or a digit"
-        )
-    return value
-
-
-VariantName = Annotated[str, AfterValidator(_variant_name)]
-Weight = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-
-
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BaseSource(_Entry):
+class BaseSource(Entry):
     """Where an untouched model comes from: one of `hub`, `folder` and `gguf`."""
 
     hub: str | None = Field(default=None, description="A hub's id, such as org/model.")
@@ -112,12 +91,12 @@ class BaseSource(_Entry):
         return self
 
 
-class Variant(_Entry):
+class Variant(Entry):
     """A variant: what it is made of, and how."""
 
     method: Method = Field(description="How it is made.")
-    of: VariantName = Field(default=BASE, description="The model that it is made of.")
-    perplexity_loss: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+    of: ModelName = Field(default=BASE, description="The model that it is made of.")
+    perplexity_loss: Loss = Field(
         default_factory=lambda data: USUAL_LOSS[data["method"]],
         description="Share of the base's perplexity that it may lose; by method if unset.",
     )
@@ -136,16 +115,16 @@ class Variant(_Entry):
         return "quantized_model" if self.method in QUANTIZED else "onnx_model"
 
 
-class Weights(_Entry):
+class Weights(Entry):
     """What counts in the verdict, each as a ratio to the base; 0 leaves it out.
 
     By default half of it is how good a variant is, half what it costs.
     """
 
-    quality: Weight = Field(default=0.25, description="Perplexity on held-out text.")
-    answers: Weight = Field(default=0.25, description="F1 of the answers to golden questions.")
-    speed: Weight = Field(default=0.3, description="Tokens a CPU second.")
-    size: Weight = Field(default=0.2, description="Bytes on disk.")
+    quality: Share = Field(default=0.25, description="Perplexity on held-out text.")
+    answers: Share = Field(default=0.25, description="F1 of the answers to golden questions.")
+    speed: Share = Field(default=0.3, description="Tokens a CPU second.")
+    size: Share = Field(default=0.2, description="Bytes on disk.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -154,7 +133,7 @@ class Weights(_Entry):
         return self
 
 
-class Measure(_Entry):
+class Measure(Entry):
     """How much is measured. The defaults take a two-core machine a minute or two a variant."""
 
     questions: Annotated[int, Strict(), Field(ge=0, le=10_000)] = Field(
@@ -183,15 +162,17 @@ class Measure(_Entry):
     )
 
 
-class Models(_Entry):
+class Models(Entry):
     """The whole file."""
 
-    bases: dict[VariantName, BaseSource] = Field(
+    bases: dict[ModelName, BaseSource] = Field(
         default_factory=lambda: {BASE: BaseSource(gguf=SHIPPED)}
     )
-    variants: dict[VariantName, Variant] = Field(
+    variants: dict[ModelName, Variant] = Field(
         default_factory=lambda: {name: Variant(method=name) for name in METHODS}
     )
+    datasets: Datasets = Field(default_factory=Datasets)
+    tuned: dict[ModelName, Tuning] = Field(default_factory=dict[ModelName, Tuning])
     measure: Measure = Field(default_factory=Measure)
     weights: Weights = Field(default_factory=Weights)
     memory_bytes: Annotated[int, Strict(), Field(ge=500_000_000)] | None = Field(
@@ -200,18 +181,64 @@ class Models(_Entry):
 
     @model_validator(mode="after")
     def _every_parent_is_there(self) -> Self:
-        if both := self.bases.keys() & self.variants.keys():
-            raise ValueError(f"another name for the variant {min(both)}: a base has it already")
-        for name, variant in self.variants.items():
-            if variant.of not in self.bases:
-                raise ValueError(
-                    f"{name} to be made of one of {', '.join(self.bases)}, not of {variant.of}"
-                )
+        made = [*self.tuned, *self.variants]
+        taken = [n for n in made if n in self.bases or made.count(n) > 1]
+        if taken:
+            raise ValueError(f"another name for {taken[0]}: another model has it already")
+        for name, parent in self._parents().items():
+            if parent not in (*self.bases, *self.tuned):
+                known = ", ".join([*self.bases, *self.tuned])
+                raise ValueError(f"{name} to be made of one of {known}, not of {parent}")
+            if parent in self.tuned and self.tuned[parent].method in ("prompt", "reward"):
+                raise ValueError(f"{name} to be made of weights that write text, not of {parent}")
+        for name, tuning in self.tuned.items():
+            self._require_no_circle(name)
+            self._require_reward(name, tuning)
         return self
 
-    def base_of(self, variant: str) -> str:
-        """The base model that a variant goes back to; a base is its own."""
-        return variant if variant in self.bases else self.variants[variant].of
+    @property
+    def assets(self) -> dict[str, str]:
+        """The asset that each tuned model and variant is a partition of."""
+        tuned = {name: asset_of(tuning) for name, tuning in self.tuned.items()}
+        return {**tuned, **{name: variant.asset for name, variant in self.variants.items()}}
+
+    def serving_asset(self, name: str) -> str:
+        """The asset whose partition is the model as it is served: of an adapter, what it made."""
+        tuning = self.tuned.get(name)
+        return "merged_model" if tuning and is_adapter(tuning) else self.assets[name]
+
+    @property
+    def compared(self) -> dict[str, Variant | Tuning]:
+        """What is compared with its base: tuned models that write text, and variants."""
+        tuned = {n: tuning for n, tuning in self.tuned.items() if tuning.method != "reward"}
+        return {**tuned, **self.variants}
+
+    def base_of(self, name: str) -> str:
+        """The base model that a model goes back to; a base is its own."""
+        parents = self._parents()
+        while name not in self.bases:
+            name = parents[name]
+        return name
+
+    def _parents(self) -> dict[str, str]:
+        return {name: made.of for name, made in (*self.tuned.items(), *self.variants.items())}
+
+    def _require_no_circle(self, name: str) -> None:
+        seen, parent = {name}, self.tuned[name].of
+        while parent in self.tuned:
+            if parent in seen:
+                raise ValueError(f"{name} to be made of what is not made of itself")
+            seen.add(parent)
+            parent = self.tuned[parent].of
+
+    def _require_reward(self, name: str, tuning: Tuning) -> None:
+        wanted = getattr(tuning, "reward", None)
+        if wanted is None:
+            return
+        rewards = [n for n, one in self.tuned.items() if one.method == "reward"]
+        if wanted not in rewards:
+            known = ", ".join(rewards) or "none is there"
+            raise ValueError(f"the reward of {name} to be a reward model ({known}), not {wanted}")
 
 
 def load_models(path: Path) -> Models:

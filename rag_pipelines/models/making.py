@@ -1,10 +1,13 @@
-"""From a name in `models.yaml` to a model in the artifact store: bases and their variants.
+"""From a name in `models.yaml` to a model in the artifact store: bases, tuned ones, variants.
 
 Each step is a recipe, so what was made once is found again. Does not measure.
 """
 
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +20,13 @@ from rag_pipelines.models.base import (
     with_all_but_weights,
 )
 from rag_pipelines.models.config import Method, Models
+from rag_pipelines.models.tuning.config import Tuning, is_adapter
+from rag_pipelines.models.tuning.data import Dataset, opened
+from rag_pipelines.models.tuning.trainers import TRAINED_WITH, adapter_name, trainer_of
+from rag_pipelines.models.tuning.training import Curve, Training, no_curve
 from rag_pipelines.models.versions import made_with
 from rag_pipelines.records import ModelArtifact, Progress, no_progress
-from rag_pipelines.storage.artifacts import Artifact, Artifacts
+from rag_pipelines.storage.artifacts import Artifact, Artifacts, Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,25 +37,116 @@ class Factory:
     artifacts: Artifacts
     offline: bool
     progress: Progress = no_progress
+    curve: Curve = no_curve
 
     def make(self, name: str) -> ModelArtifact:
         """A base or a variant, made now or earlier, and named so in the store.
 
-        Raises `ArtifactError` where it cannot be made, `UserError` where nothing is named so.
+        A model of the table `tuned` is the one that was trained last: see `train`. Raises
+        `ArtifactError` where it cannot be made, `UserError` where nothing is named so.
         """
         base = self._base(self.models.base_of(name) if self._known(name) else name)
         if name in self.models.bases:
-            return self._row(name, base, base, "base")
+            return self._row(name, base, base, base, "base")
+        if name in self.models.tuned:
+            made = self._named(name, name)
+            parent = self.artifacts.open(str(made.recipe["parent"]))
+            return self._row(name, made, parent, base, self.models.tuned[name].method)
         variant = self.models.variants[name]
-        made = self._made(variant.method, base)
+        parent = self._parent(variant.of, base)
+        made = self._made(variant.method, parent)
         self.artifacts.name(name, made.digest)
-        return self._row(name, made, base, variant.method)
+        return self._row(name, made, parent, base, variant.method)
+
+    def tuning(self, name: str) -> Tuning:
+        """How a model of the table `tuned` is made. Raises `UserError` where none is named so."""
+        tuned = self.models.tuned
+        if name not in tuned:
+            known = ", ".join(tuned) or "none; name one below tuned:"
+            raise UserError(f"models.yaml tunes no model {name!r}; it has: {known}.")
+        return tuned[name]
+
+    def train(self, name: str, dataset: str) -> ModelArtifact:
+        """A model of the table `tuned`, trained now or earlier on the dataset of that digest.
+
+        Of a LoRA this is the adapter; see `merge`. One that was killed goes on where it was. Raises
+        as `make`.
+        """
+        tuning = self.tuning(name)
+        base = self._base(self.models.base_of(name))
+        _require_causal(name, base)
+        parent = self._parent(tuning.of, base)
+        made = self._trained(tuning, parent, base, opened(dataset, self.artifacts))
+        self.artifacts.name(adapter_name(name) if is_adapter(tuning) else name, made.digest)
+        return self._row(name, made, parent, base, tuning.method)
+
+    def merge(self, name: str) -> ModelArtifact:
+        """The model that a trained adapter makes of what it was trained on. Raises as `make`."""
+        tuning = self.tuning(name)
+        base = self._base(self.models.base_of(name))
+        adapter = self._named(adapter_name(name), name)
+        parent = self.artifacts.open(str(adapter.recipe["parent"]))
+        recipe = {
+            "method": "merge",
+            "adapter": adapter.digest,
+            **{key: adapter.recipe[key] for key in ("parent", "base", "task", "dataset")},
+            "made_with": made_with(*TRAINED_WITH),
+        }
+
+        def write(room: Path) -> None:
+            from rag_pipelines.models.tuning.adapters import merge
+
+            merge(parent.folder, adapter.folder, room)
+
+        self.progress(f"merge {name}", 0, 1)
+        made = self.artifacts.make(recipe, write)
+        self.progress(f"merge {name}", 1, 1)
+        self.artifacts.name(name, made.digest)
+        return self._row(name, made, parent, base, tuning.method)
 
     def _known(self, name: str) -> bool:
-        names = [*self.models.bases, *self.models.variants]
+        names = [*self.models.bases, *self.models.tuned, *self.models.variants]
         if name not in names:
             raise UserError(f"models.yaml has no model {name!r}; it has: {', '.join(names)}.")
         return True
+
+    def _parent(self, name: str, base: Artifact) -> Artifact:
+        """What a model is made of: its base, or a tuned model as it is now."""
+        return base if name in self.models.bases else self._named(name, name)
+
+    def _named(self, key: str, name: str) -> Artifact:
+        digest = self.artifacts.named(key)
+        if digest is None:
+            raise ArtifactError(f"{name} was not trained yet; run: rag models tune {name}")
+        return self.artifacts.open(digest)
+
+    def _trained(self, tuning: Tuning, parent: Artifact, base: Artifact, data: Dataset) -> Artifact:
+        wanted = getattr(tuning, "reward", "")
+        reward = self._named(wanted, wanted) if wanted else None
+        recipe = {
+            "method": tuning.method,
+            "parent": parent.digest,
+            "base": base.digest,
+            "task": "score" if tuning.method == "reward" else base.recipe["task"],
+            "dataset": data.digest,
+            "reward": reward.digest if reward else "",
+            "settings": tuning.model_dump(exclude={"of", "reward", "perplexity_loss"}),
+            "made_with": made_with(*TRAINED_WITH),
+        }
+        training = Training(self._checkpoints(recipe), self.progress, self.curve)
+        train = trainer_of(tuning)
+        made = self.artifacts.make(
+            recipe,
+            lambda room: train(
+                parent.folder, data, tuning, room, training, reward.folder if reward else None
+            ),
+        )
+        shutil.rmtree(training.checkpoints, ignore_errors=True)
+        return made
+
+    def _checkpoints(self, recipe: Recipe) -> Path:
+        written = json.dumps(recipe, sort_keys=True)
+        return self.artifacts.root.parent / "training" / sha256(written.encode()).hexdigest()[:32]
 
     def _base(self, name: str) -> Artifact:
         self.progress(f"resolve {name}", 0, 1)
@@ -77,18 +175,22 @@ class Factory:
         self.progress(f"make {method}", 1, 1)
         return made
 
-    def _row(self, name: str, made: Artifact, base: Artifact, method: str) -> ModelArtifact:
+    def _row(
+        self, name: str, made: Artifact, parent: Artifact, base: Artifact, method: str
+    ) -> ModelArtifact:
         source = self.models.bases[self.models.base_of(name)]
         return ModelArtifact(
             variant=name,
             digest=made.digest,
             parent="" if made is base else base.digest,
             method=method,
-            task=str(base.recipe["task"]),
+            task=str(made.recipe["task"]),
             size=made.size,
             origin=origin_of(source),
             licence=licence_of(base),
             note=note_of(base),
+            made_of="" if made is base else parent.digest,
+            dataset=str(made.recipe.get("dataset") or parent.recipe.get("dataset", "")),
         )
 
 
@@ -105,6 +207,15 @@ def _code(method: Method) -> dict[str, int]:
     from rag_pipelines.models.onnx_export import GRAPH_VERSION
 
     return {"graph": GRAPH_VERSION} if method == "onnx-fp32" else {}
+
+
+def _require_causal(name: str, base: Artifact) -> None:
+    """An encoder would be loaded with a head of random weights, and trained without a word."""
+    if base.recipe["task"] != "causal":
+        raise ArtifactError(
+            f"{name} goes back to a base of the task {base.recipe['task']}, and only causal ones "
+            "can be trained; name a causal base in its of: in models.yaml"
+        )
 
 
 def _of_weights(method: Method, base: Artifact) -> Callable[[Path], object]:

@@ -33,8 +33,8 @@ def quantize(parent: Path, task: Task, method: str, room: Path) -> None:
     try:
         model: Any = kinds[task].from_pretrained(
             parent,
-            quantization_config=_configuration(method, device),
-            dtype=_computed_in(device),
+            quantization_config=configuration(method, device),
+            dtype=computed_in(device),
             device_map=device,
             trust_remote_code=False,
             use_safetensors=True,
@@ -48,7 +48,8 @@ def quantize(parent: Path, task: Task, method: str, room: Path) -> None:
     with_all_but_weights(parent, room)
 
 
-def _configuration(method: str, device: str) -> Any:
+def configuration(method: str, device: str) -> Any:
+    """How transformers is told to quantize as it loads: `nf4` or `int8`."""
     from transformers import BitsAndBytesConfig
 
     if method == "int8":
@@ -57,11 +58,12 @@ def _configuration(method: str, device: str) -> Any:
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=_computed_in(device),
+        bnb_4bit_compute_dtype=computed_in(device),
     )
 
 
-def _computed_in(device: str) -> Any:
+def computed_in(device: str) -> Any:
+    """The type that products are computed in."""
     import torch
 
     return torch.float32 if device == "cpu" else torch.bfloat16

@@ -14,6 +14,11 @@ CHAMPION: Final = "champion"
 KIND: Final = "kind"
 OF_COMPARISON: Final = "comparison"
 OF_VARIANT: Final = "variant"
+OF_TRAINING: Final = "training"
+
+TRAINING: Final = "training_digest"
+"""Digest of a training's settings and data: one that was killed is found by it."""
+DATASET: Final = "dataset"
 
 COMPARISON: Final = "comparison_digest"
 """Digest of all that was compared and concluded: the same is recorded once."""

@@ -73,14 +73,19 @@ def record(
     digest = _digest(comparison, artifacts, context)
     with speaking_to(uri, "Recording the comparison"):
         client = mlflow_client(uri)
-        about = {tags.NOTE: _ABOUT, tags.EXPERIMENT_KIND: "custom_model_development"}
-        files = None if is_served(uri) else artifact_root / tags.EXPERIMENT
-        experiment = experiment_of(client, tags.EXPERIMENT, files, about)
-        writing = _Writing(client, experiment, comparison, digest, context, patience)
+        where = experiment(client, uri, artifact_root)
+        writing = _Writing(client, where, comparison, digest, context, patience)
         run = writing.finished() or writing.write(report, cards)
         register(client, comparison, run, digest)
         client.set_tag(run, tags.RECORDED_AT, _now())
     return run
+
+
+def experiment(client: "MlflowClient", uri: str, artifact_root: Path) -> str:
+    """The id of the experiment `models`, which is made where it is not there."""
+    about = {tags.NOTE: _ABOUT, tags.EXPERIMENT_KIND: "custom_model_development"}
+    files = None if is_served(uri) else artifact_root / tags.EXPERIMENT
+    return experiment_of(client, tags.EXPERIMENT, files, about)
 
 
 @dataclass

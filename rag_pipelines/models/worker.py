@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -26,6 +26,9 @@ from rag_pipelines.errors import RagError
 from rag_pipelines.models.config import load_models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
+from rag_pipelines.models.tuning.tracking import TrainingRun
+from rag_pipelines.models.tuning.training import Trained
+from rag_pipelines.records import ModelArtifact
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
@@ -53,12 +56,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m rag_pipelines.models.worker", description=__doc__)
     work = parser.add_subparsers(dest="work", required=True)
     make = work.add_parser("make", help="make a base or a variant of models.yaml")
+    train = work.add_parser("train", help="train a model of the table tuned")
+    merge = work.add_parser("merge", help="make an adapter and its base into one model")
     quality = work.add_parser("quality", help="measure how good a made model is")
     timing = work.add_parser("timing", help="measure how fast and how large it is")
-    for one in (make, quality, timing):
+    for one in (make, train, merge, quality, timing):
         one.add_argument("name", help="as models.yaml has it")
     for one in (quality, timing):
         one.add_argument("--evaluation", required=True, help="digest of an evaluation set")
+    train.add_argument("--dataset", required=True, help="digest of a dataset")
     timing.add_argument(
         "--among", nargs="+", required=True, help="digests of all that are compared"
     )
@@ -70,6 +76,10 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     models, artifacts = load_models(found.models), Artifacts(found.artifacts)
     _limit_memory(models.memory_bytes, tell)
     factory = Factory(models, artifacts, found.hf_hub_offline, tell.progress)
+    if options.work == "train":
+        return [asdict(_trained(factory, options.name, options.dataset))]
+    if options.work == "merge":
+        return [asdict(factory.merge(options.name))]
     model = factory.make(options.name)
     if options.work == "make":
         return [asdict(model)]
@@ -77,6 +87,20 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
     return [asdict(metric) for metric in measuring.timing(model, options.among)]
+
+
+def _trained(factory: Factory, name: str, dataset: str) -> ModelArtifact:
+    """A model trained, its curves in MLflow as they come."""
+    found = settings()
+    uri = found.mlflow_tracking_uri.get_secret_value()
+    run = TrainingRun(name, factory.tuning(name), dataset, uri, found.home / "mlflow")
+    try:
+        model = replace(factory, curve=run.curve).train(name, dataset)
+        run.finish(model, Trained.read(factory.artifacts.open(model.digest).folder))
+    except BaseException:
+        run.fail()
+        raise
+    return model
 
 
 def _limit_memory(size: int | None, tell: "_Telling") -> None:

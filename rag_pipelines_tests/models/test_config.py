@@ -50,7 +50,18 @@ def test_the_weights_add_up_to_one_and_the_example_writes_them_out():
         ("bases: {base: {gguf: smollm2, trust_remote_code: true}}", "unknown name"),
         ("variants: {nf4: {method: nf5}}", "variants.nf4.method: found 'nf5'; allowed: 'nf4'"),
         ("variants: {nf4: {method: nf4, of: lora}}", "made of one of base, not of lora"),
-        ("variants: {base: {method: nf4}}", "another name for the variant base"),
+        ("variants: {base: {method: nf4}}", "another name for base: another model has it"),
+        ("tuned: {base: {method: lora}}", "another name for base: another model has it"),
+        ("tuned: {a: {method: lora}}\nvariants: {a: {method: nf4}}", "another name for a"),
+        ("tuned: {a: {method: sgd}}", "tuned.a: .*'lora'"),
+        ("tuned: {a: {method: lora, of: b}, b: {method: full, of: a}}", "not made of itself"),
+        ("tuned: {a: {method: ppo, reward: b}}", r"a reward model \(none is there\), not b"),
+        (
+            "tuned: {a: {method: prompt}}\nvariants: {b: {method: nf4, of: a}}",
+            "write text, not of a",
+        ),
+        ("tuned: {a: {method: lora, rank: 0}}", "rank: found 0"),
+        ("datasets: {examples: [{}]}", "one of files and dataset"),
         ("variants: {'../x': {method: nf4}}", "lower-case letters, digits"),
         ("weights: {quality: 0, answers: 0, speed: 0, size: 0}", "one weight at least"),
         ("measure: {repeats: 1}", "measure.repeats: found 1"),
@@ -59,3 +70,28 @@ def test_the_weights_add_up_to_one_and_the_example_writes_them_out():
 def test_a_mistake_is_told_with_its_line(tmp_path, text, said):
     with pytest.raises(ConfigError, match=said):
         read(tmp_path, text)
+
+
+def test_a_tuned_model_goes_back_to_its_base_and_is_of_the_asset_of_its_method(tmp_path):
+    models = read(
+        tmp_path,
+        "tuned:\n"
+        "  lora: {method: lora}\n"
+        "  score: {method: reward}\n"
+        "  pleasing: {method: ppo, of: lora, reward: score}\n"
+        "variants: {small: {method: onnx-int8, of: pleasing}}\n",
+    )
+    assert [models.base_of(name) for name in ("small", "pleasing", "lora")] == ["base"] * 3
+    assert models.assets == {
+        "lora": "lora_adapter",
+        "score": "reward_model",
+        "pleasing": "ppo_model",
+        "small": "onnx_model",
+    }
+    assert models.serving_asset("lora") == "merged_model"
+    assert "score" not in models.compared, "it writes no text"
+
+
+def test_files_to_learn_from_lie_beside_the_table(tmp_path):
+    models = read(tmp_path, "datasets: {pairs: [{files: [pairs/*.jsonl]}]}\n")
+    assert models.datasets.pairs[0].files == [str(tmp_path / "pairs" / "*.jsonl")]

@@ -19,17 +19,19 @@ from rag_pipelines.models.figures import PERPLEXITY
 from rag_pipelines.models.pareto import pareto_png
 from rag_pipelines.records import Metric, ModelArtifact
 
-_COMMON: dict[str, Any] = {
+COMMON: dict[str, Any] = {
     "group_name": "models",
     "owners": ["team:models"],
     "code_version": "2",
     "pool": "accelerator",
 }
+TUNED = ("merged_model", "fine_tuned_model", "ppo_model")
+"""Assets whose models have weights that variants are made of."""
 BASE_PERPLEXITY = "base_perplexity"
-_ROWS = {"dagster/column_schema": columns(ModelArtifact)}
+ROWS = {"dagster/column_schema": columns(ModelArtifact)}
 
 
-@dg.asset(**_COMMON, kinds={"huggingface", "python"}, metadata=_ROWS)
+@dg.asset(**COMMON, kinds={"huggingface", "python"}, metadata=ROWS)
 def base_model(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
 ) -> dg.MaterializeResult[list[ModelArtifact]]:
@@ -37,15 +39,15 @@ def base_model(
     worker = ModelWorker(context, project)
     made = [worker.make(name) for name in worker.models.bases]
     models = [model for model, _ in made]
-    return versioned(models, _of_models(models) | {"reused": sum(before for _, before in made)})
+    return versioned(models, of_models(models) | {"reused": sum(before for _, before in made)})
 
 
 @dg.asset(
-    **_COMMON,
+    **COMMON,
     partitions_def=QUANTIZED,
-    deps=[base_model],
+    deps=[base_model, *TUNED],
     kinds={"huggingface", "python"},
-    metadata=_ROWS,
+    metadata=ROWS,
 )
 def quantized_model(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
@@ -55,11 +57,11 @@ def quantized_model(
 
 
 @dg.asset(
-    **_COMMON,
+    **COMMON,
     partitions_def=ONNX,
-    deps=[base_model],
+    deps=[base_model, *TUNED],
     kinds={"onnx", "python"},
-    metadata=_ROWS,
+    metadata=ROWS,
 )
 def onnx_model(
     context: dg.AssetExecutionContext, project: dg.ResourceParam[Project]
@@ -69,8 +71,8 @@ def onnx_model(
 
 
 @dg.asset(
-    **_COMMON,
-    deps=[base_model, quantized_model, onnx_model],
+    **COMMON,
+    deps=[base_model, *TUNED, "prompt_tuned_model", quantized_model, onnx_model],
     kinds={"mlflow", "python"},
     metadata={"dagster/column_schema": columns(Metric)},
 )
@@ -98,11 +100,11 @@ def _variant(
 ) -> dg.MaterializeResult[list[ModelArtifact]]:
     worker = ModelWorker(context, project)
     model, before = worker.make(context.partition_key)
-    described = _of_models([model]) | {"reused": int(before)} | _quality(worker, model)
+    described = of_models([model]) | {"reused": int(before)} | quality_of(worker, model)
     return versioned([model], described)
 
 
-def _quality(worker: ModelWorker, model: ModelArtifact) -> dict[str, float]:
+def quality_of(worker: ModelWorker, model: ModelArtifact) -> dict[str, float]:
     """Figures of a model, and the perplexity of its base where they write text."""
     of_model = {metric.name: metric.value for metric in worker.quality(model)}
     if model.task != "causal":
@@ -112,7 +114,7 @@ def _quality(worker: ModelWorker, model: ModelArtifact) -> dict[str, float]:
     return of_model | {BASE_PERPLEXITY: of_base[PERPLEXITY]}
 
 
-def _of_models(models: Sequence[ModelArtifact]) -> dict[str, Any]:
+def of_models(models: Sequence[ModelArtifact]) -> dict[str, Any]:
     shown = [
         {"name": m.variant, "method": m.method, "MB": round(m.size / 1e6), "digest": m.digest[:12]}
         | {"origin": m.origin, "licence": m.licence, "note": m.note}

@@ -10,7 +10,7 @@ from rag_pipelines.models.figures import COSINE, SAME_SPANS, heading
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts
 
-_LIMIT = "perplexity_within_limit"
+LIMIT = "perplexity_within_limit"
 _AGREEMENT = "agreement_within_limit"
 
 
@@ -24,20 +24,20 @@ def files_are_whole(
     return dg.AssetCheckResult(passed=all(sizes), metadata={"bytes": sum(sizes)})
 
 
-@dg.asset_check(asset="quantized_model", name=_LIMIT, blocking=True, partitions_def=QUANTIZED)
+@dg.asset_check(asset="quantized_model", name=LIMIT, blocking=True, partitions_def=QUANTIZED)
 def quantized_perplexity_within_limit(
     context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
 ) -> dg.AssetCheckResult:
     """A variant that lost more than `models.yaml` allows would answer worse, if faster."""
-    return _within_limit(context, project, "quantized_model")
+    return within_limit(context, project, "quantized_model")
 
 
-@dg.asset_check(asset="onnx_model", name=_LIMIT, blocking=True, partitions_def=ONNX)
+@dg.asset_check(asset="onnx_model", name=LIMIT, blocking=True, partitions_def=ONNX)
 def onnx_perplexity_within_limit(
     context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
 ) -> dg.AssetCheckResult:
     """As of a quantized model: what is faster may not be so much worse."""
-    return _within_limit(context, project, "onnx_model")
+    return within_limit(context, project, "onnx_model")
 
 
 @dg.asset_check(asset="quantized_model", name=_AGREEMENT, blocking=True, partitions_def=QUANTIZED)
@@ -74,12 +74,12 @@ def _agrees(
     )
 
 
-def _within_limit(
+def within_limit(
     context: dg.AssetCheckExecutionContext, project: Project, asset: str
 ) -> dg.AssetCheckResult:
     name = context.partition_key
     said = told(context.instance, asset, name, context.run.run_id)
-    allowed = project.models.variants[name].perplexity_loss
+    allowed = project.models.compared[name].perplexity_loss
     if BASE_PERPLEXITY not in said:
         return dg.AssetCheckResult(passed=True, metadata={"perplexity": "it writes no text"})
     lost = said["perplexity"] / said[BASE_PERPLEXITY] - 1

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from rag_pipelines.lib.partitions import sync_variants
+from rag_pipelines.lib.partitions import sync_models
 from rag_pipelines.lib.project import Project
 
 _SECONDS = 60
@@ -13,5 +13,5 @@ def model_variants(
     context: dg.SensorEvaluationContext, project: dg.ResourceParam[Project]
 ) -> dg.SkipReason:
     """Gives each variant its partition. Starts nothing: models are made by a person or a job."""
-    sync_variants(context.instance, project.models)
+    sync_models(context.instance, project.models)
     return dg.SkipReason(f"{len(project.models.variants)} variants have their partitions.")
