@@ -3,6 +3,9 @@
 `python -m benchmarks.tuning.reinforcement --home FOLDER` takes half an hour of one thread; beside
 this file it leaves a log, curves as JSON lines and pictures. The pairs are constructed: of two
 sentences of one page of a manual the one that stands in the passage is preferred.
+
+The run that lies here told the divergence by Schulman's k3, whose tail it showed (16 nats an answer
+on the test, 4.6 on validation); the trainer takes k1 since.
 """
 
 import argparse

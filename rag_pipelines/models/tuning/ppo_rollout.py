@@ -14,7 +14,7 @@ import torch  # noqa: TID253
 from torch import Tensor  # noqa: TID253
 from transformers import GenerationConfig  # noqa: TID253
 
-from rag_pipelines.models.tuning.ppo_math import kl_k3
+from rag_pipelines.models.tuning.ppo_math import kl_k1
 from rag_pipelines.models.tuning.ppo_policy import Answers, Computed, Policy, joined
 from rag_pipelines.models.tuning.prompting import Prompt
 from rag_pipelines.models.tuning.scores import Scorer
@@ -37,7 +37,7 @@ class Rollout:
     @property
     def kl(self) -> float:
         """Nats that an answer is away from the reference, on average."""
-        each = kl_k3(self.old.log_probs, self.reference) * self.answers.mask
+        each = kl_k1(self.old.log_probs, self.reference) * self.answers.mask
         return each.sum(-1).mean().item()
 
     @property
