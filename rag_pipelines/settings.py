@@ -236,6 +236,11 @@ class Settings(BaseSettings):
         return self.home / "artifacts"
 
     @property
+    def promotions(self) -> Path:
+        """The file of `models.promotions.Promotions`."""
+        return self.home / "promotions.json"
+
+    @property
     def keys(self) -> Path:
         """File with the hashes of API keys."""
         return self.home / "keys.json"

@@ -1,0 +1,67 @@
+"""Which model answers, and which one is tried beside it: what was promoted, when, by whom and why.
+
+The newest promotion to a role counts. MLflow's aliases follow this file, so that serving never
+needs MLflow. Does not know what makes a model better.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from rag_pipelines.errors import ArtifactError
+from rag_pipelines.records import ModelRef
+from rag_pipelines.storage.durable import read_json, replace_json
+
+Role = Literal["champion", "challenger"]
+GATE: Final = "gate"
+"""Who promoted, where no person did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A model given a role: `variant` as `models.yaml` has it, `model` as the service loads it.
+
+    `by` is `GATE` or a person's name, `at` an ISO time in UTC.
+    """
+
+    role: Role
+    variant: str
+    model: ModelRef
+    by: str
+    reason: str
+    at: str = ""
+
+
+class Promotions:
+    """The file of promotions of one installation."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def all(self) -> list[Promotion]:
+        """Every promotion, oldest first. Raises `ArtifactError` where the file is damaged."""
+        try:
+            found = read_json(self._path) or {"promotions": []}
+            return [_read(one) for one in found["promotions"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArtifactError(
+                f"{self._path} is damaged ({error!r}); move it away, then: rag models promote"
+            ) from error
+
+    def newest(self, role: Role) -> Promotion | None:
+        """What has the role now."""
+        return next((one for one in reversed(self.all()) if one.role == role), None)
+
+    def add(self, promotion: Promotion) -> None:
+        """Give a model its role, from now on."""
+        dated = replace(promotion, at=datetime.now(UTC).isoformat(timespec="seconds"))
+        told = [asdict(one) for one in (*self.all(), dated)]
+        replace_json(self._path, {"promotions": told})
+
+
+def _read(told: dict[str, object]) -> Promotion:
+    model = told["model"]
+    if not isinstance(model, dict):
+        raise TypeError(f"a model is an object, not {model!r}")
+    return Promotion(**{**told, "model": ModelRef(**model)})  # pyright: ignore[reportArgumentType, reportUnknownArgumentType]
