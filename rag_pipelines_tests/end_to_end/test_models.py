@@ -188,14 +188,20 @@ def test_a_worker_that_is_asked_to_end_removes_what_is_half_made(ingested: Insta
     assert not list(root.glob(f".tmp-{worker.pid}-*"))
 
 
-def test_a_worker_beyond_its_memory_says_so_and_leaves_nothing(ingested: Installation):
-    wanted(ingested, "bases: {large: {gguf: smollm2}}\nvariants: {}\nmemory_bytes: 500000000\n")
+def test_a_worker_beyond_its_memory_says_so_and_the_next_one_removes_its_rest(
+    ingested: Installation,
+):
+    made = "bases: {base: {folder: tiny}, large: {gguf: smollm2}}\n"
+    wanted(ingested, f"{made}variants: {{rest: {{method: nf4}}}}\nmemory_bytes: 500000000\n")
     before = artifacts(ingested)
     done = worked(ingested, "make", "large")
     assert done.returncode == 2
     assert "memory_bytes in models.yaml" in done.stderr
     assert "Traceback" not in done.stderr
-    assert artifacts(ingested) == before
+    assert all(name.startswith(".tmp-") for name in artifacts(ingested).keys() - before.keys())
+    wanted(ingested, f"{made}variants: {{rest: {{method: nf4}}}}\n")
+    assert worked(ingested, "make", "rest").returncode == 0
+    assert not list((ingested.home / "artifacts").glob(".tmp-*"))
 
 
 def worked(installation: Installation, *arguments: str) -> "subprocess.CompletedProcess[str]":
