@@ -366,6 +366,14 @@ class ModelRef:
     digest: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A challenger, and the share of the users that it answers beside the model that serves."""
+
+    model: ModelRef
+    share: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelArtifact:
     """A model in the artifact store, as one row.

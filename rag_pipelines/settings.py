@@ -121,6 +121,13 @@ class Settings(BaseSettings):
         default=None,
         description="Generator by name; unset, the best that the machine has (see README).",
     )
+    challenger: ModelName | None = Field(
+        default=None,
+        description="Generator that answers a share of the users beside it; unset, none does.",
+    )
+    challenger_share: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)] = Field(
+        default=0.1, description="Share of the users that the challenger answers."
+    )
     captioner: ModelName | None = Field(
         default=None, description="Captioner of pictures by name; unset, none describes them."
     )

@@ -36,6 +36,7 @@ from rag_pipelines.chat.schemas import ErrorBody, LiveBody, ModelBody, ReadyBody
 from rag_pipelines.chat.sessions import session_routes
 from rag_pipelines.chat.traces import Traces
 from rag_pipelines.chat.watching import Watching
+from rag_pipelines.inference.protocols import Generator
 from rag_pipelines.storage.blobs import Blobs
 from rag_pipelines.storage.tables import Tables
 
@@ -111,16 +112,22 @@ def create_app(parts: Parts) -> FastAPI:
     return app
 
 
+def _told(generator: Generator) -> ModelBody:
+    return ModelBody(name=generator.name, digest=generator.digest)
+
+
 def _add_operations(app: FastAPI, live: LiveRelease, metrics: Metrics, draining: Event) -> None:
     @app.get("/api/release")
     def release() -> ReleaseBody:
         """What is served: the manifest, the pointer's generation and the model."""
         with live.taken() as served:
-            generator = served.version.generator
+            models = served.models
             return ReleaseBody(
                 **asdict(served.release.manifest),
                 generation=served.version.generation,
-                model=ModelBody(name=generator.name, digest=generator.digest),
+                model=_told(models.generator),
+                challenger=_told(models.challenger) if models.challenger else None,
+                challenger_share=models.trial.share if models.trial else 0.0,
             )
 
     @app.get("/livez")

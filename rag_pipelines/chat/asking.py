@@ -88,7 +88,8 @@ class Asking:
                 memory = _Memory(asked, self._history, self._on_failure)
                 question = await memory.begin()
                 try:
-                    answering = answer_events(question, served.version, watch.stages)
+                    version = served.version_for(asked.user_id, question.session_id)
+                    answering = answer_events(question, version, watch.stages)
                     async with aclosing(answering) as events:
                         async for event in events:
                             told = await memory.take(event)

@@ -12,7 +12,7 @@ from threading import BoundedSemaphore, Event, Lock, Thread
 from typing import Literal
 
 from rag_pipelines.chat.missing import MissingGenerator
-from rag_pipelines.chat.served import LoadGenerator, Served, open_served
+from rag_pipelines.chat.served import LoadGenerator, Models, Served, open_served
 from rag_pipelines.chat.status import Health
 from rag_pipelines.errors import RagError, ReleaseError
 from rag_pipelines.inference.protocols import Embedder, Generator
@@ -63,7 +63,7 @@ class LiveRelease:
         self._loaded = loaded
         self._lock, self._notice, self._stopped = Lock(), Event(), False
         self._served: Served | None = None
-        self._generator: tuple[ModelRef, Generator] | None = None
+        self._generators: dict[ModelRef, Generator] = {}
         self._settled = self._tried = 0
         self._retry_at = 0.0
         self._trouble = "the release is being opened"
@@ -94,7 +94,7 @@ class LiveRelease:
     def slots(self) -> int:
         """How many answers the served model writes at once; one where nothing is served."""
         with self._lock:
-            return self._served.version.generator.slots if self._served else 1
+            return self._served.models.slots if self._served else 1
 
     def health(self) -> Health:
         """Whether questions are answered, and from what was last published."""
@@ -146,8 +146,7 @@ class LiveRelease:
         if not self._named.acquire(blocking=False):
             raise Busy("Other questions have older releases open; ask again in a moment.")
         try:
-            model, generator = beside.model, beside.version.generator
-            older = self._open(name, UNNAMED, model, generator)
+            older = self._open(name, UNNAMED, beside.models)
             try:
                 yield older
             finally:
@@ -187,10 +186,10 @@ class LiveRelease:
     def _move_to(self, pointer: Pointer) -> None:
         self._tried, self._retry_at = pointer.generation, time.monotonic() + self._retry_seconds
         troubles: list[str] = []
-        generator = self._generator_for(pointer.model, troubles)
-        if generator is None and self._served is None:
-            generator = MissingGenerator(pointer.model.name, troubles[0])
-        opened = self._first_sound(pointer, generator, troubles) if generator else None
+        models = self._models_of(pointer, troubles)
+        opened = None
+        if models and not self._is_served(pointer, models):
+            opened = self._first_sound(pointer, models, troubles)
         if opened and self._stopped:
             opened.let_go()
         elif opened:
@@ -211,33 +210,53 @@ class LiveRelease:
         else:
             log.info("serving %s", said)
 
+    def _is_served(self, pointer: Pointer, models: Models) -> bool:
+        """Whether only what fails to load is missing of what the pointer names."""
+        served = self._served
+        return (
+            served is not None
+            and served.version.generation == pointer.generation
+            and served.models == models
+        )
+
+    def _models_of(self, pointer: Pointer, troubles: list[str]) -> Models | None:
+        """What the pointer names; a challenger that fails to load is left out."""
+        trial = pointer.trial
+        kept = {pointer.model, trial.model} if trial else {pointer.model}
+        generator = self._generator_for(pointer.model, troubles)
+        if generator is None and self._served is None:
+            generator = MissingGenerator(pointer.model.name, troubles[0])
+        if generator is None:
+            return None
+        challenger = self._generator_for(trial.model, troubles) if trial else None
+        self._generators = {ref: one for ref, one in self._generators.items() if ref in kept}
+        return Models(pointer.model, generator, trial if challenger else None, challenger)
+
     def _generator_for(self, model: ModelRef, troubles: list[str]) -> Generator | None:
-        if self._generator and self._generator[0] == model:
-            return self._generator[1]
+        if found := self._generators.get(model):
+            return found
         try:
             generator = self._load(model)
         except RagError as error:
             troubles.append(f"the model {model.name or '(default)'} failed to load: {error}")
             return None
-        self._generator = (model, generator)
+        self._generators[model] = generator
         return generator
 
-    def _first_sound(
-        self, pointer: Pointer, generator: Generator, troubles: list[str]
-    ) -> Served | None:
+    def _first_sound(self, pointer: Pointer, models: Models, troubles: list[str]) -> Served | None:
         """What the pointer names, or at start the best release that loads."""
         candidates = [(pointer.release, pointer.generation)]
         if self._served is None:
             candidates += [(release.name, UNNAMED) for release in self._releases.fallbacks()]
         for name, generation in candidates:
             try:
-                return self._open(name, generation, pointer.model, generator)
+                return self._open(name, generation, models)
             except ReleaseError as error:
                 troubles.append(f"{name} failed to load: {error}")
         return None
 
-    def _open(self, name: str, generation: int, model: ModelRef, generator: Generator) -> Served:
-        return open_served(self._releases, name, generation, model, self._embedder, generator)
+    def _open(self, name: str, generation: int, models: Models) -> Served:
+        return open_served(self._releases, name, generation, models, self._embedder)
 
     def _swap(self, opened: Served | None) -> None:
         with self._lock:

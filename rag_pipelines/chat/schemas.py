@@ -169,7 +169,8 @@ class ModelBody(BaseModel):
 class ReleaseBody(BaseModel):
     """What is served: the manifest, and since which move of the pointer.
 
-    `generation` is 0 where the release stands in for one that failed to load.
+    `generation` is 0 where the release stands in for one that failed to load. `challenger` answers
+    `challenger_share` of the users.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -187,6 +188,8 @@ class ReleaseBody(BaseModel):
     created_at: str
     generation: int
     model: ModelBody
+    challenger: ModelBody | None = None
+    challenger_share: float = 0.0
 
 
 class LiveBody(BaseModel):

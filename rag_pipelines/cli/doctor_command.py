@@ -1,16 +1,26 @@
 """`rag doctor`: the checks of `doctor`, printed."""
 
+from typing import Annotated
+
 import typer
 
-from rag_pipelines.cli.doctor import run_checks, worst
-from rag_pipelines.cli.output import Json, console, print_json
+from rag_pipelines.cli.doctor import pull_missing, run_checks, worst
+from rag_pipelines.cli.output import Json, console, print_json, progress_bars
 from rag_pipelines.settings import settings
 
 _MARK = {"ok": "[green]ok  [/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
 
 
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    pull: Annotated[
+        bool, typer.Option("--pull", help="Have Ollama fetch the models that it lacks, first.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check Python, models, ports, disk and index, and say what to do."""
+    if pull:
+        with progress_bars() as tell:
+            pull_missing(settings(), tell)
     checks = run_checks(settings())
     if as_json:
         print_json({"status": worst(checks), "checks": [_row(check) for check in checks]})

@@ -125,8 +125,9 @@ def _release(instance: dg.DagsterInstance, project: Project) -> tuple[bool, list
     elif problem := _remembered(project, digest):
         problems.append(problem)
     release, pointer = project.releases.newest_publishable(), project.releases.current()
-    wanted = (release.name, project.model()) if release else None
-    if wanted is None or (pointer and (pointer.release, pointer.model) == wanted):
+    if release is None:
+        return False, problems
+    if pointer and pointer.serves(release.name, project.model(), project.trial()):
         return False, problems
     moved = run_job(instance, "serve_release", project)
     return moved.success, problems + (complaints(moved) if not moved.success else [])

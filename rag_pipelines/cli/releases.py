@@ -59,7 +59,9 @@ def _rebuild(project: Project, name: str) -> None:
     verdict = project.verify_head()
     if not verdict.passed:
         raise ReleaseError(f"{verdict.release} failed its checks as well; run rag ingest --all.")
-    pointer = project.releases.publish(verdict.release, project.model(), f"rebuilt from {name}")
+    pointer = project.releases.publish(
+        verdict.release, project.model(), f"rebuilt from {name}", project.trial()
+    )
     wait_until_served(project.settings, pointer.generation)
 
 

@@ -34,8 +34,10 @@ def serve() -> None:
     from rag_pipelines.chat.server import serve as serve_chat
 
     found = settings()
+    project = Project(found)
     log_to()
-    serve_chat(found, Project(found).servers, lambda url: log.info("chat service at %s", url))
+    meant = found.model_copy(update={"generator": project.model().name or None})
+    serve_chat(meant, project.servers, lambda url: log.info("chat service at %s", url))
 
 
 def _say(services: list[Service]) -> None:

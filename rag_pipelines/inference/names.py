@@ -14,6 +14,8 @@ EMBEDDER_PROVIDERS = ("onnx", "huggingface", "ollama", "openai")
 LOCAL_PROVIDERS = ("transformers", "onnx")
 """Generators that are folders on this machine, or variants of the factory."""
 GENERATOR_PROVIDERS = ("extractive", "llamacpp", *LOCAL_PROVIDERS, "span", "ollama", "openai")
+REGISTRY = "registry"
+"""Provider of what is no model itself but means one: what was promoted last to a role."""
 CAPTIONER_PROVIDERS = ("ollama", "openai")
 SUMMARISER_PROVIDERS = ("seq2seq",)
 

@@ -16,10 +16,12 @@ from rag_pipelines.documents.cloud import LlamaCloud
 from rag_pipelines.errors import ConfigError, ReleaseError, UserError
 from rag_pipelines.inference.embedders import load_embedder
 from rag_pipelines.inference.local_models import variant_digest
+from rag_pipelines.inference.names import REGISTRY
 from rag_pipelines.inference.protocols import Captioner, Embedder, Summariser
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.models.config import Models, load_models
-from rag_pipelines.records import ModelRef, Progress, no_progress
+from rag_pipelines.models.promotions import ROLES, Promotions, Role
+from rag_pipelines.records import ModelRef, Progress, Trial, no_progress
 from rag_pipelines.retrieval.manifest import IndexSpec
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.retrieval.verdicts import Verdict
@@ -135,9 +137,40 @@ class Project:
         )
 
     def model(self) -> ModelRef:
-        """The generator that answers are to be written by; without a name, the machine's best."""
-        name = self.settings.generator or ""
+        """The generator that answers are to be written by; without a name, the machine's best.
+
+        Raises `UserError` where it is the champion and none was promoted yet.
+        """
+        return self._meant(self.settings.generator or "")
+
+    def trial(self) -> Trial | None:
+        """What is tried beside it, on which share of the users; None where nothing is.
+
+        What was promoted since to be the champion is no longer tried. Raises as `model`.
+        """
+        if self.settings.challenger is None:
+            return None
+        challenger = self._meant(self.settings.challenger)
+        if challenger == self.model():
+            return None
+        return Trial(challenger, self.settings.challenger_share)
+
+    @cached_property
+    def promotions(self) -> Promotions:
+        return Promotions(self.settings.promotions)
+
+    def _meant(self, name: str) -> ModelRef:
+        """What a generator's name means now: of a role, what was promoted to it last."""
+        for role in ROLES:
+            if name == f"{REGISTRY}:{role}":
+                return self._promoted(role)
         return ModelRef(name, variant_digest(name, self.settings.home))
+
+    def _promoted(self, role: Role) -> ModelRef:
+        promoted = self.promotions.newest(role)
+        if promoted is None:
+            raise UserError(f"No model is the {role} yet; run: rag models promote")
+        return promoted.model
 
     def verify_head(self) -> Verdict:
         """Try the newest built release, in a process of its own, and remember the verdict.

@@ -14,6 +14,7 @@ from rag_pipelines.records import ModelRef
 from rag_pipelines.storage.durable import read_json, replace_json
 
 Role = Literal["champion", "challenger"]
+ROLES: Final[tuple[Role, ...]] = ("champion", "challenger")
 GATE: Final = "gate"
 """Who promoted, where no person did."""
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rag_pipelines.errors import ReleaseError, ReleaseLocked
-from rag_pipelines.records import ModelRef, Progress, no_progress
+from rag_pipelines.records import ModelRef, Progress, Trial, no_progress
 from rag_pipelines.retrieval.build import WRITER, Parts, Plan, build_release, rebuild_release
 from rag_pipelines.retrieval.collect import remove_temporary, remove_temporary_files, set_aside
 from rag_pipelines.retrieval.counters import next_number
@@ -101,21 +101,24 @@ class Releases(Shelf):
             write_manifest(release.path, replace(release.manifest, metrics=metrics))
         write_verdict(self._verdicts, verdict)
 
-    def publish(self, name: str, model: ModelRef, reason: str) -> Pointer:
+    def publish(
+        self, name: str, model: ModelRef, reason: str, trial: Trial | None = None
+    ) -> Pointer:
         """Point to a release that passed its checks; no change where that is served already.
 
-        Raises `ReleaseError` where it did not pass, or was rejected.
+        `trial` is tried beside the model on some users. Raises `ReleaseError` where the release
+        did not pass, or was rejected.
         """
         with self._moving_pointer("publish"):
             release, pointer = self.get(name), self.current()
-            if pointer and (pointer.release, pointer.model) == (name, model):
+            if pointer and pointer.serves(name, model, trial):
                 return pointer
             rejected = pointer.rejected if pointer else ()
             if not pointer or pointer.release != name:
                 self._require_passed(release)
             if release.digest in rejected:
                 raise ReleaseError(f"{name} was rejected; `rag rollback {name}` brings it back.")
-            return self._replace(pointer, name, model, rejected, reason)
+            return self._replace(pointer, name, model, trial, rejected, reason)
 
     def rollback(self, to: str | None = None, reason: str = "") -> Pointer:
         """Point to an older release, and reject the content that is turned away from.
@@ -133,7 +136,8 @@ class Releases(Shelf):
             rejected = [*(d for d in (pointer.rejected if pointer else ()) if d != away), away]
             rejected = [digest for digest in rejected if digest and digest != target.digest]
             model = pointer.model if pointer else ModelRef("")
-            return self._replace(pointer, target.name, model, rejected, reason or "rollback")
+            trial, why = pointer.trial if pointer else None, reason or "rollback"
+            return self._replace(pointer, target.name, model, trial, rejected, why)
 
     @contextmanager
     def lease(self, name: str, owner: str) -> Generator[Release]:
@@ -246,8 +250,14 @@ class Releases(Shelf):
             return ""
 
     def _replace(
-        self, last: Pointer | None, release: str, model: ModelRef, rejected: Sequence[str], why: str
+        self,
+        last: Pointer | None,
+        release: str,
+        model: ModelRef,
+        trial: Trial | None,
+        rejected: Sequence[str],
+        why: str,
     ) -> Pointer:
         reached = last.generation if last else 0
         generation = next_number(self.root / "generation.json", reached)
-        return replace_pointer(self.root, generation, release, model, rejected, why)
+        return replace_pointer(self.root, last, generation, release, model, trial, rejected, why)

@@ -11,7 +11,7 @@ from rag_pipelines.chat.answer import Question, Version
 from rag_pipelines.chat.answer import answer as answer_to
 from rag_pipelines.chat.events import Answer
 from rag_pipelines.inference.protocols import Prompt
-from rag_pipelines.records import Chunk, EmbeddedChunks, ModelRef
+from rag_pipelines.records import Chunk, EmbeddedChunks, ModelRef, Trial
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.publish import Pointer
 from rag_pipelines.retrieval.releases import Releases
@@ -61,9 +61,11 @@ def _embedded(rows: list[Chunk]) -> EmbeddedChunks:
     return EmbeddedChunks(rows, vectors, embedder.fingerprint)
 
 
-def publish(releases: Releases, edition: int, model: ModelRef = FAKE) -> Pointer:
+def publish(
+    releases: Releases, edition: int, model: ModelRef = FAKE, trial: Trial | None = None
+) -> Pointer:
     """Build an edition where it is not built yet, and point to it."""
-    return releases.publish(build(releases, edition).name, model, f"edition {edition}")
+    return releases.publish(build(releases, edition).name, model, f"edition {edition}", trial)
 
 
 def answer(question: Question, version: Version) -> Answer:

@@ -12,6 +12,8 @@ from rag_pipelines.lib.corpus import corpus_parts
 from rag_pipelines.lib.partitions import sync_sources
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.reconcile import WANTED
+from rag_pipelines.models.promotions import Promotion
+from rag_pipelines.records import ModelRef
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.shelf import HEAD
 from rag_pipelines.retrieval.verdicts import golden_digest
@@ -214,3 +216,30 @@ def test_a_forgotten_url_asks_for_a_release_without_it(
     project.deny("http://127.0.0.1/warranty/0.html")
     assert asked(index_reconcile, instance, project) is not None
     assert built(instance, project).manifest.rows == 11
+
+
+def test_a_promotion_is_published_and_a_role_that_nobody_has_is_not(
+    instance: dg.DagsterInstance, project: SmallProject
+):
+    good = built(instance, project)
+    project.settings = project.settings.model_copy(update={"generator": "registry:champion"})
+    assert asked(chat_service, instance, project) is None, "no model is the champion yet"
+    first, second = ModelRef("onnx:lora", "a" * 64), ModelRef("onnx:lora", "b" * 64)
+    for number, model in enumerate((first, second), 1):
+        promote(project, model)
+        request = asked(chat_service, instance, project)
+        assert request is not None
+        assert model.digest[:12] in str(request.tags)
+        project.releases.publish(good.name, project.model(), f"promotion {number}")
+        assert asked(chat_service, instance, project) is None
+    challenged = {"challenger": "onnx:other", "challenger_share": 0.2}
+    project.settings = project.settings.model_copy(update=challenged)
+    assert asked(chat_service, instance, project) is not None
+    project.releases.publish(good.name, project.model(), "trial", project.trial())
+    assert asked(chat_service, instance, project) is None
+
+
+def promote(project: Project, model: ModelRef) -> None:
+    project.promotions.add(
+        Promotion(role="champion", variant="lora", model=model, by="a person", reason="a test")
+    )

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 WORDS = ["Three", " years", "."]
 CHAT_MODEL = "tiny-chat:latest"
 EMBEDDING_MODEL = "tiny-embed:latest"
+_BLOBS = "/api/blobs/"
 CHATS = ("/api/chat", "/v1/chat/completions")
 CAPTION = "A bar chart of  sales\nby year."
 
@@ -25,7 +27,7 @@ class ModelServer:
     no_done; `answers` chats are answered before it sets in. `says` makes the pieces of a streamed
     answer from the request, each sent as it comes; `vector` makes the vector of a text, `caption`
     is the whole answer of a chat that is not streamed. `hung_up` counts answers whose reader was
-    seen to be gone.
+    seen to be gone. `blobs` are the files that were sent, `nowhere` models that cannot be fetched.
     """
 
     fault: str = "none"
@@ -42,6 +44,8 @@ class ModelServer:
     hung_up: int = 0
     digest: str = "digest-1"
     address: str = ""
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    nowhere: list[str] = field(default_factory=list)
 
     def asked(self, path: str) -> list[Any]:
         return [body for seen, body in self.requests if seen == path]
@@ -85,8 +89,19 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(None)
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        self._answer(json.loads(self.rfile.read(length) or b"{}"))
+        sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith(_BLOBS):
+            self._keep(sent, self.path.removeprefix(_BLOBS))
+        else:
+            self._answer(json.loads(sent or b"{}"))
+
+    def _keep(self, sent: bytes, digest: str) -> None:
+        """A file of a model, as Ollama takes it: under its own digest and no other."""
+        if digest != f"sha256:{sha256(sent).hexdigest()}":
+            self._error("digest does not match", 400)
+            return
+        self.server_state.blobs[digest] = sent
+        self._json({}, 201)
 
     def _answer(self, body: Any) -> None:
         state = self.server_state
@@ -105,12 +120,25 @@ class _Handler(BaseHTTPRequestHandler):
             self._error("too long", 400)
         elif computes and state.fault == "hang":
             self._hang()
+        elif self.path in ("/api/create", "/api/pull"):
+            self._make(body)
         elif streams:
             self._stream(self.path, state.says(body))
         elif self.path in CHATS and state.fault == "invalid":
             self._json("no object", 200)
         else:
             self._json(*self._plain(self.path, body))
+
+    def _make(self, body: Any) -> None:
+        """A model made of files that were sent, or fetched from where all models are."""
+        state = self.server_state
+        unknown = set(body.get("files", {}).values()) - state.blobs.keys()
+        if unknown or body["model"] in state.nowhere:
+            self._error("file does not exist", 404)
+            return
+        state.models.append(f"{body['model']}:latest")
+        told = [{"status": "copying", "total": 10, "completed": 5}, {"status": "success"}]
+        self._lines(json.dumps(one).encode() + b"\n" for one in told)
 
     def _error(self, message: str, status: int) -> None:
         shaped = {"message": message} if self.path.startswith("/v1") else message
@@ -172,8 +200,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _stream(self, path: str, words: Iterable[str]) -> None:
+        self._lines(_ollama_pieces(words) if path == "/api/chat" else _openai_pieces(words))
+
+    def _lines(self, pieces: Iterator[bytes]) -> None:
         state = self.server_state
-        pieces = _ollama_pieces(words) if path == "/api/chat" else _openai_pieces(words)
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")

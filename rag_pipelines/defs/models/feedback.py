@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from rag_pipelines.chat.arms import Arms, arms_of
 from rag_pipelines.chat.rated import rated_answers, texts_of
 from rag_pipelines.chat.scrubbing import PLACEHOLDER, scrubber
 from rag_pipelines.defs.corpus.assets import versioned
@@ -33,7 +34,20 @@ def chat_feedback(
     rows = rated_answers(feedback, scrub.scrubbed, known, progress)
     reused = sum((row.answer_id, row.created_at) in known for row in rows)
     described = _of_feedback(rows, len(feedback)) | {"reused": reused, SCRUBBER: scrub.name}
+    described |= _of_trial(arms_of(feedback, project.releases.current()))
     return versioned(rows, described)
+
+
+def _of_trial(arms: Arms | None) -> dict[str, Any]:
+    """Thumbs by arm, while a challenger is tried."""
+    if arms is None:
+        return {}
+    shown = [
+        {"role": role, "model": arm.model.name, "up": arm.up, "down": arm.down}
+        | {"share_up_at_least": round(arm.low, 3), "share_up_at_most": round(arm.high, 3)}
+        for role, arm in (("champion", arms.champion), ("challenger", arms.challenger))
+    ]
+    return {"arms": sample(shown), "arms_conclusion": arms.conclusion}
 
 
 def _of_feedback(rows: list[RatedAnswer], opinions: int) -> dict[str, Any]:

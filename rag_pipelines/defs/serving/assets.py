@@ -25,7 +25,8 @@ def chat_release(
     release = project.releases.newest_publishable()
     if release is None:
         raise dg.Failure("No release passed its checks, or the newest was rejected: rag releases")
-    after = project.releases.publish(release.name, project.model(), f"run {context.run.run_id}")
+    model, trial = project.model(), project.trial()
+    after = project.releases.publish(release.name, model, f"run {context.run.run_id}", trial)
     removed = project.releases.collect()
     seconds = wait_until_served(project.settings, after.generation)
     return dg.MaterializeResult(
@@ -35,6 +36,8 @@ def chat_release(
             "after": after.release,
             "generation": after.generation,
             "model": after.model.name,
+            "model_digest": after.model.digest,
+            "challenger": after.trial.model.name if after.trial else "none",
             "seconds_to_serve": seconds,
             "removed_releases": ", ".join(removed) or "none",
         },

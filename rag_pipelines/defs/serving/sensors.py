@@ -7,6 +7,7 @@ for a run while the state is not what it ought to be and no such run is under wa
 import dagster as dg
 
 from rag_pipelines.defs.jobs import build_release, serve_release
+from rag_pipelines.errors import UserError
 from rag_pipelines.lib.corpus import corpus_digest
 from rag_pipelines.lib.partitions import sync_sources
 from rag_pipelines.lib.project import Project
@@ -47,9 +48,13 @@ def chat_service(
     release, pointer = project.releases.newest_publishable(), project.releases.current()
     if release is None:
         return dg.SkipReason("No release passed its checks that was not rejected.")
-    model = project.model()
-    if pointer and (pointer.release, pointer.model) == (release.name, model):
+    try:
+        model, trial = project.model(), project.trial()
+    except UserError as error:
+        return dg.SkipReason(str(error))
+    if pointer and pointer.serves(release.name, model, trial):
         return dg.SkipReason(f"{release.name} is served.")
     generation = pointer.generation if pointer else 0
-    wanted = f"{release.name}:{model.name}:{model.digest[:12]}:after-{generation}"
+    tried = f":{trial.model.name}:{trial.model.digest[:12]}:{trial.share}" if trial else ""
+    wanted = f"{release.name}:{model.name}:{model.digest[:12]}{tried}:after-{generation}"
     return ask_once(context.instance, serve_release.name, wanted)

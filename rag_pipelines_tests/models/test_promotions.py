@@ -1,0 +1,34 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rag_pipelines.errors import ArtifactError
+from rag_pipelines.models.promotions import GATE, Promotion, Promotions
+from rag_pipelines.records import ModelRef
+
+LORA = Promotion(
+    role="champion", variant="lora", model=ModelRef("onnx:lora", "a" * 64), by=GATE, reason="better"
+)
+
+
+def test_the_newest_promotion_to_a_role_counts_and_none_is_forgotten(tmp_path: Path):
+    promotions = Promotions(tmp_path / "promotions.json")
+    assert promotions.newest("champion") is None
+    promotions.add(LORA)
+    promotions.add(replace(LORA, role="challenger", variant="other"))
+    promotions.add(replace(LORA, variant="better", by="ann"))
+    read = Promotions(tmp_path / "promotions.json")
+    champion, challenger = read.newest("champion"), read.newest("challenger")
+    assert champion
+    assert challenger
+    assert (champion.variant, champion.by, challenger.variant) == ("better", "ann", "other")
+    assert [one.variant for one in read.all()] == ["lora", "other", "better"]
+    assert all(one.at for one in read.all())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"promotions": [{}]}', '{"promotions": 1}'])
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, text: str):
+    (tmp_path / "promotions.json").write_text(text)
+    with pytest.raises(ArtifactError, match="move it away"):
+        Promotions(tmp_path / "promotions.json").all()
