@@ -67,11 +67,11 @@ def in_order(models: Models, names: Sequence[str]) -> list[str]:
 
 def _first(models: Models, names: Sequence[str]) -> list[tuple[str, str]]:
     """Jobs that all the trainings need, with labels."""
-    tunings = [models.tuned[name] for name in names]
-    examples = any(not learns_from_pairs(one) for one in tunings)
-    pairs = any(learns_from_pairs(one) or one.method == "ppo" for one in tunings)
+    pairs = any(learns_from_pairs(models.tuned[name]) for name in names)
+    reinforced = any(asset_of(models.tuned[name]) == "ppo_model" for name in names)
     return [
         ("make_base_models", "base models"),
-        *([("gather_examples", "examples")] if examples else []),
-        *([("gather_preferences", "preferences")] if pairs else []),
+        ("gather_feedback", "feedback"),
+        ("gather_examples", "examples"),
+        *([("gather_preferences", "preferences")] if pairs or reinforced else []),
     ]

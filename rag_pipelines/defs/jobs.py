@@ -47,6 +47,18 @@ make_onnx_model = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     description="Make one variant as an ONNX graph and measure how good it is, checks included.",
 )
+gather_examples = dg.define_asset_job(
+    "gather_examples",
+    selection=dg.AssetSelection.assets("sft_dataset"),
+    executor_def=dg.in_process_executor,
+    description="Gather what models learn to answer, checks included.",
+)
+gather_preferences = dg.define_asset_job(
+    "gather_preferences",
+    selection=dg.AssetSelection.assets("preference_dataset"),
+    executor_def=dg.in_process_executor,
+    description="Gather which answers are preferred to which, checks included.",
+)
 train_lora = dg.define_asset_job(
     "train_lora",
     selection=dg.AssetSelection.assets("lora_adapter", "merged_model"),
@@ -90,6 +102,8 @@ def jobs() -> dg.Definitions:
     of_corpus = [refresh_source, build_release, serve_release, gather_feedback]
     of_models = [make_base_models, make_quantized_model, make_onnx_model, compare_models]
     of_training = [
+        gather_examples,
+        gather_preferences,
         train_lora,
         train_prompt_tuned_model,
         train_fine_tuned_model,

@@ -1,4 +1,4 @@
-"""What the last good version of `chat_feedback` holds, so that nothing is scrubbed twice."""
+"""What the last good version of `chat_feedback` holds."""
 
 import dagster as dg
 
@@ -20,5 +20,14 @@ def scrubbed_before(
     good = last_good(instance, FEEDBACK, None)
     if good is None or good.metadata.get(SCRUBBER) != scrubber:
         return {}
-    rows: list[RatedAnswer] = read(tables, FEEDBACK, None, good.version, list[RatedAnswer])
+    rows = good_feedback(instance, tables)
     return {(row.answer_id, row.created_at): row for row in rows}
+
+
+def good_feedback(instance: dg.DagsterInstance, tables: Tables) -> list[RatedAnswer]:
+    """Rows of the last good version; none where nobody's feedback was gathered yet."""
+    good = last_good(instance, FEEDBACK, None)
+    if good is None:
+        return []
+    rows: list[RatedAnswer] = read(tables, FEEDBACK, None, good.version, list[RatedAnswer])
+    return rows

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+DATASET_CHECKS = frozenset({"rows_whole", "no_leakage", "enough_rows", "nothing_personal_left"})
 BLOCKING: dict[str, frozenset[str]] = {
     "scraped_pages": frozenset({"not_empty", "error_rate", "size_against_last"}),
     "pdf_elements": frozenset(
@@ -22,6 +23,8 @@ BLOCKING: dict[str, frozenset[str]] = {
     "base_model": frozenset({"files_are_whole"}),
     "quantized_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
     "onnx_model": frozenset({"perplexity_within_limit", "agreement_within_limit"}),
+    "sft_dataset": DATASET_CHECKS,
+    "preference_dataset": DATASET_CHECKS,
     "lora_adapter": frozenset({"validation_improved"}),
     "merged_model": frozenset({"perplexity_within_limit"}),
     "prompt_tuned_model": frozenset({"validation_improved", "perplexity_within_limit"}),

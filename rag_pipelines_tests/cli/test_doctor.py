@@ -10,15 +10,16 @@ import pytest
 
 from rag_pipelines.chat.keys import Keys
 from rag_pipelines.cli.check import Check
-from rag_pipelines.cli.doctor import run_checks, worst
+from rag_pipelines.cli.doctor import pull_missing, run_checks, worst
 from rag_pipelines.cli.keys_health import keys_health
 from rag_pipelines.cli.machine import disk_check, port_check, python_check, write_check
 from rag_pipelines.lib.project import Project
-from rag_pipelines.records import EmbeddedChunks, ModelRef
+from rag_pipelines.records import EmbeddedChunks, ModelRef, no_progress
 from rag_pipelines.retrieval.manifest import Release
 from rag_pipelines.retrieval.releases import Releases
 from rag_pipelines.settings import settings
 from rag_pipelines_tests.inference import tiny_models
+from rag_pipelines_tests.inference.model_server import ModelServer, serving
 from rag_pipelines_tests.retrieval import corpus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -202,3 +203,15 @@ def test_the_worst_check_is_what_the_whole_comes_to():
     assert worst([well]) == "ok"
     assert worst([well, replace(well, status="warn")]) == "warn"
     assert worst([replace(well, status="fail"), replace(well, status="warn")]) == "fail"
+
+
+def test_what_ollama_lacks_is_told_and_fetched(monkeypatch: pytest.MonkeyPatch):
+    with serving(ModelServer()) as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.address)
+        monkeypatch.setenv("RAG_GENERATOR", "ollama:llama3.2")
+        found = named(run_checks(settings()), "ollama")
+        assert (found.status, "rag doctor --pull" in found.remedy) == ("fail", True)
+        assert "llama3.2" in found.found
+        pull_missing(settings(), no_progress)
+        assert named(run_checks(settings()), "ollama").status == "ok"
+        assert [body["model"] for body in server.asked("/api/pull")] == ["llama3.2"]

@@ -84,7 +84,7 @@ class Datasets(Entry):
     least_examples: Count = Field(default=50, description="Fewer examples to train on are refused.")
     least_pairs: Count = Field(default=50, description="Fewer pairs to train on are refused.")
     seed: Annotated[int, Strict(), Field(ge=0)] = Field(
-        default=0, description="Seed of the split and of every choice that is drawn."
+        default=0, description="Seed of every choice that is drawn; measure.seed splits pages."
     )
 
 

@@ -1,0 +1,85 @@
+"""Pairs to learn from: corrections, thumbs, files, and what passages support over what they do not.
+
+Knows no Dagster.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+
+from rag_pipelines.inference.protocols import Message
+from rag_pipelines.lib.learning import Corpus
+from rag_pipelines.models.tuning.rows import Draft, pairs, words_of
+from rag_pipelines.models.tuning.sources import pairs_in
+from rag_pipelines.records import Chunk, Example, Hit, Pair, RatedAnswer
+from rag_pipelines.retrieval.grounding import ground, without_marks
+
+
+def pairs_of(
+    corpus: Corpus, feedback: Sequence[RatedAnswer], examples: Sequence[Example]
+) -> list[Pair]:
+    """Every pair that there is now. Raises `ConfigError` and `UserError` for files."""
+    said = (one for source in corpus.settings.pairs for one in pairs_in(source))
+    drafts = [
+        *_corrected(corpus, feedback),
+        *_preferred(corpus, feedback),
+        *map(corpus.told, said),
+        *_supported(corpus, examples),
+    ]
+    return pairs(drafts, corpus.seed, corpus.dropped)
+
+
+def _corrected(corpus: Corpus, feedback: Sequence[RatedAnswer]) -> Iterator[Draft]:
+    """What an answer should have been, over what it was."""
+    for one in feedback:
+        if one.correction and (hits := corpus.cited(one)):
+            ids = [one.answer_id]
+            told = corpus.draft("correction", one.question, hits, one.correction, ids)
+            yield replace(told, rejected=without_marks(one.answer))
+
+
+def _preferred(corpus: Corpus, feedback: Sequence[RatedAnswer]) -> Iterator[Draft]:
+    """Liked answers over disliked ones to the same question."""
+    to_question = defaultdict[str, list[RatedAnswer]](list)
+    for one in feedback:
+        to_question[words_of(one.question)].append(one)
+    for said in to_question.values():
+        liked = [one for one in said if one.rating == "up"]
+        disliked = [one for one in said if one.rating == "down"]
+        for better, worse in product(liked, disliked):
+            if hits := corpus.cited(better):
+                ids, answer = [better.answer_id, worse.answer_id], without_marks(better.answer)
+                told = corpus.draft("thumbs", better.question, hits, answer, ids)
+                yield replace(told, rejected=without_marks(worse.answer))
+
+
+def _supported(corpus: Corpus, examples: Sequence[Example]) -> Iterator[Draft]:
+    """What a page says over what another page says, of questions of the corpus."""
+    made = sorted((one for one in examples if one.origin == "corpus"), key=lambda one: one.id)
+    for number, one in enumerate(made):
+        others = (*made[number + 1 :], *made[:number])
+        of_split = (other for other in others if other.split == one.split)
+        other = next((other for other in of_split if other.page != one.page), None)
+        if other is None or ground(other.completion, [_read(one)]).citations:
+            corpus.dropped["no answer that its passages do not support"] += 1
+            continue
+        messages = [_message(*told) for told in zip(one.roles, one.contents, strict=True)]
+        yield Draft(
+            origin="grounding",
+            question=one.contents[-1],
+            messages=messages,
+            answer=one.completion,
+            rejected=other.completion,
+            pages=[one.page],
+        )
+
+
+def _message(role: str, content: str) -> Message:
+    return Message(role, content)  # pyright: ignore[reportArgumentType] - as it was made
+
+
+def _read(example: Example) -> Hit:
+    """What an example's answer was to be read from."""
+    text = example.contents[-1]
+    return Hit(Chunk(id="", source="", url="", title="", heading="", text=text, tokens=0), 1.0, 1)
