@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rag_pipelines.cli.models_promoted import promote, promotions, rollback
 from rag_pipelines.cli.models_prune import prune
 from rag_pipelines.cli.models_served import ab, push_app
 from rag_pipelines.cli.output import Json, console, print_json, progress_bars
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Local models: their variants, and which is best.")
 app.command()(prune)
+app.command()(promote)
+app.command()(rollback)
+app.command()(promotions)
 app.command()(ab)
 app.add_typer(push_app, name="push")
 _MIB = 1 << 20

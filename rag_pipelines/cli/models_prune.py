@@ -10,6 +10,8 @@ from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifact, Artifacts
 
 _MB = 1e6
+_PROMOTED = 10
+"""Promotions whose models stay, to go back to."""
 
 
 def prune(
@@ -18,8 +20,8 @@ def prune(
 ) -> None:
     """Remove models and measurements that nothing names, serves or was made of.
 
-    Kept are what names of variants and bases mean, what is served, MLflow's champion and
-    challenger, whatever these were made of, and what was measured of them.
+    Kept are what names of variants and bases mean, what is served or was promoted lately,
+    whatever these were made of, and what was measured of them.
     """
     from rag_pipelines.models.pruning import unneeded
 
@@ -45,6 +47,7 @@ def _pointed_to(project: Project, store: Artifacts) -> set[str]:
 
     pointer = project.releases.current()
     served = {pointer.model.digest} if pointer else set[str]()
+    served |= {one.model.digest for one in project.promotions.all()[-_PROMOTED:]}
     uri = project.settings.mlflow_tracking_uri.get_secret_value()
     return served | set(store.names().values()) | aliased(uri)
 
@@ -53,4 +56,6 @@ def _kind(artifact: Artifact) -> str:
     told = artifact.recipe
     if "measured" in told:
         return f"{told['measured']} of {str(told['model'])[:12]}"
+    if set(told) == {"dataset"}:
+        return "dataset"
     return str(told.get("method", "evaluation set"))

@@ -1,4 +1,4 @@
-"""Models trained in this process, as Dagster's UI would run the jobs."""
+"""Models trained and promoted in this process, as Dagster's UI would run the jobs."""
 
 from collections.abc import Sequence
 
@@ -27,6 +27,7 @@ def tune_models(project: Project, names: Sequence[str], tell: Progress) -> list[
     with kept_by_dagster(project), instance_of(project.settings) as instance:
         end_dead_runs(instance)
         sync_models(instance, models)
+        project.progress = tell
         for job, label in _first(models, names):
             if problems := run_of_models(instance, project, job, label, None, tell):
                 return problems
@@ -41,6 +42,17 @@ def tune_models(project: Project, names: Sequence[str], tell: Progress) -> list[
             if problems := run_of_models(instance, project, job, name, name, tell):
                 failed[name] = problems[0]
     return list(failed.values())
+
+
+def run_gate(project: Project, tell: Progress) -> list[str]:
+    """Gather what is held out, try every challenger against the champion, and tell what failed."""
+    with kept_by_dagster(project), instance_of(project.settings) as instance:
+        end_dead_runs(instance)
+        project.progress = tell
+        for job, label in (("gather_examples", "examples"), ("promote_model", "promotion")):
+            if problems := run_of_models(instance, project, job, label, None, tell):
+                return problems
+    return []
 
 
 def needed(models: Models, name: str) -> list[str]:

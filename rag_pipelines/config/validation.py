@@ -24,7 +24,7 @@ def validated(document: Document, shape: type[T], context: Mapping[str, Any]) ->
     try:
         return TypeAdapter(shape).validate_python(document.value, context=dict(context))
     except ValidationError as error:
-        details = [detail for detail in error.errors() if not _follows(detail)]
+        details = [_as_written(d, shape) for d in error.errors() if not _follows(d)]
         problems = sorted((_line(document, d), _explain(document, shape, d)) for d in details)
         raise ConfigError("\n".join(problem for _, problem in problems)) from None
 
@@ -34,6 +34,34 @@ def _follows(detail: "ErrorDetails") -> bool:
     if detail["type"] == "too_short":
         return len(detail["input"]) >= detail.get("ctx", {})["min_length"]
     return detail["type"] == "default_factory_not_called"
+
+
+def _as_written(detail: "ErrorDetails", shape: Any) -> "ErrorDetails":
+    """The mistake at the place where it stands: pydantic puts the kind that was meant into it."""
+    written: list[str | int] = []
+    for part in detail["loc"]:
+        kinds = _kinds(shape)
+        if part in kinds:
+            shape = kinds[str(part)]
+            continue
+        written.append(part)
+        shape = _inside(_plain(shape), part)
+    return {**detail, "loc": tuple(written)}
+
+
+def _kinds(shape: Any) -> dict[str, type[BaseModel]]:
+    """The models that an entry may be, by the value that tells them apart; see `discriminator`."""
+    if get_origin(shape) is not Annotated:
+        return {}
+    members, *told = get_args(shape)
+    by = next((one.discriminator for one in told if getattr(one, "discriminator", None)), None)
+    if not by:
+        return {}
+    return {
+        kind: model
+        for model in get_args(members)
+        for kind in get_args(model.model_fields[by].annotation)
+    }
 
 
 def _line(document: Document, detail: "ErrorDetails") -> int:

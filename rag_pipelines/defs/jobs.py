@@ -97,10 +97,24 @@ compare_models = dg.define_asset_job(
 )
 
 
+promote_model = dg.define_asset_job(
+    "promote_model",
+    selection=dg.AssetSelection.assets("promoted_model"),
+    executor_def=dg.in_process_executor,
+    description="Try every challenger against the champion, and promote one that is better.",
+)
+
+
 @dg.definitions
 def jobs() -> dg.Definitions:
     of_corpus = [refresh_source, build_release, serve_release, gather_feedback]
-    of_models = [make_base_models, make_quantized_model, make_onnx_model, compare_models]
+    of_models = [
+        make_base_models,
+        make_quantized_model,
+        make_onnx_model,
+        compare_models,
+        promote_model,
+    ]
     of_training = [
         gather_examples,
         gather_preferences,

@@ -60,6 +60,14 @@ def compared_variants(context: dg.AssetExecutionContext, project: Project) -> Co
     return Compared(comparison, metrics, run_id, url)
 
 
+def compared_before(
+    instance: dg.DagsterInstance, project: Project, metrics: Sequence[Metric]
+) -> tuple[Comparison, list[ModelArtifact]]:
+    """The comparison that these figures make, of the models that are there now, and the models."""
+    models, failed = _there(instance, project)
+    return compare(models, metrics, project.models, failed), models
+
+
 def _there(
     instance: dg.DagsterInstance, project: Project
 ) -> tuple[list[ModelArtifact], dict[str, str]]:

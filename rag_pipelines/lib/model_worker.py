@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 
 import dagster as dg
 
@@ -69,6 +70,19 @@ class ModelWorker:
         except NotMade:
             self._run("timing", model.variant, *self._set, "--among", *among)
             return self._measuring.timing(model, among)
+
+    def likelihoods(self, model: ModelArtifact, dataset: str) -> dict[str, float]:
+        """Nats a token of held-out answers, by id: see `Measuring.likelihoods`."""
+        most = self.models.gate.most_examples
+        try:
+            return self._measuring.likelihoods(model, dataset, most)
+        except NotMade:
+            self._run("likelihood", model.variant, *self._set, "--dataset", dataset)
+            return self._measuring.likelihoods(model, dataset, most)
+
+    def answers(self, model: ModelArtifact) -> Path:
+        """The folder with a model's answers to golden questions. Raises `NotMade`."""
+        return self._measuring.quality_folder(model)
 
     def _made(
         self, find: Callable[[Factory], ModelArtifact], *arguments: str

@@ -32,6 +32,7 @@ BLOCKING: dict[str, frozenset[str]] = {
     "reward_model": frozenset({"ranks_held_out_pairs"}),
     "ppo_model": frozenset({"perplexity_within_limit"}),
     "model_comparison": frozenset(),
+    "promoted_model": frozenset(),
     "chat_feedback": frozenset({"answers_unique", "nothing_personal_left"}),
 }
 """Blocking checks of the versioned assets; a test holds the definitions to it."""

@@ -162,6 +162,29 @@ class Measure(Entry):
     )
 
 
+class Gate(Entry):
+    """What a challenger has to show to become the champion."""
+
+    least_examples: Annotated[int, Strict(), Field(ge=5, le=100_000)] = Field(
+        default=20, description="Held-out answers that it is tried on, at least."
+    )
+    most_examples: Annotated[int, Strict(), Field(ge=5, le=100_000)] = Field(
+        default=50, description="Held-out answers that it is tried on, at most."
+    )
+    level: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        default=0.05, description="Chance of promoting one of all that are tried by luck alone."
+    )
+    answers_loss: Share = Field(
+        default=0.05, description="F1 of answers to golden questions that it may lose."
+    )
+    latency: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        default=1.25, description="Times the champion's first token (p95) that it may take."
+    )
+    memory: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        default=1.25, description="Times the champion's peak memory that it may hold."
+    )
+
+
 class Models(Entry):
     """The whole file."""
 
@@ -175,6 +198,7 @@ class Models(Entry):
     tuned: dict[ModelName, Tuning] = Field(default_factory=dict[ModelName, Tuning])
     measure: Measure = Field(default_factory=Measure)
     weights: Weights = Field(default_factory=Weights)
+    gate: Gate = Field(default_factory=Gate)
     memory_bytes: Annotated[int, Strict(), Field(ge=500_000_000)] | None = Field(
         default=None, description="What one worker may allocate; unset, no limit."
     )

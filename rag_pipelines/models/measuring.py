@@ -15,11 +15,13 @@ from rag_pipelines.models.agreement import measure_embedding, measure_reading
 from rag_pipelines.models.config import Measure
 from rag_pipelines.models.encoders import Encoder, open_reader
 from rag_pipelines.models.evaluation import EvaluationSet
+from rag_pipelines.models.likelihood import likelihoods
 from rag_pipelines.models.quality import Values, measure_quality
 from rag_pipelines.models.timing import machine, measure_timing
+from rag_pipelines.models.tuning.data import opened
 from rag_pipelines.models.versions import made_with
 from rag_pipelines.records import Metric, ModelArtifact, Progress, no_progress
-from rag_pipelines.storage.artifacts import Artifact, Artifacts, Recipe
+from rag_pipelines.storage.artifacts import Artifact, Artifacts, NotMade, Recipe
 
 _FILE = "metrics.json"
 _RUNTIMES = ("numpy", "onnxruntime", "torch", "transformers")
@@ -52,6 +54,27 @@ class Measuring:
             self._timing_recipe(model, among), lambda room: self._measure_timing(model, room)
         )
         return [*_read(model, made), _metric(model, "bytes_on_disk", float(model.size), 0.0)]
+
+    def likelihoods(self, model: ModelArtifact, dataset: str, most: int) -> dict[str, float]:
+        """Nats a token of the answers of a dataset's test split, at most so many of them, by id."""
+        recipe = {
+            "measured": "likelihood",
+            "model": model.digest,
+            "dataset": dataset,
+            "most": most,
+            "made_with": made_with(*_RUNTIMES),
+        }
+        made = self.artifacts.make(
+            recipe, lambda room: self._measure_likelihoods(model, dataset, most, room)
+        )
+        return dict(json.loads((made.folder / _FILE).read_text()))
+
+    def quality_folder(self, model: ModelArtifact) -> Path:
+        """Where the answers of a model whose quality was measured lie. Raises `NotMade`."""
+        found = self.artifacts.find(self._quality_recipe(model))
+        if found is None:
+            raise NotMade(f"the quality of {model.variant} was not measured; run: rag models make")
+        return found.folder
 
     def _timing_recipe(self, model: ModelArtifact, among: Sequence[str]) -> Recipe:
         """What a timing depends on: the machine, and the comparison that it belongs to."""
@@ -108,6 +131,15 @@ class Measuring:
             self.progress,
         )
         _write(values, room)
+
+    def _measure_likelihoods(
+        self, model: ModelArtifact, dataset: str, most: int, room: Path
+    ) -> None:
+        folder = self.artifacts.open(model.digest).folder
+        examples = opened(dataset, self.artifacts).examples("test")[:most]
+        causal, tokenizer = open_causal(folder, self.measure.threads), ChatTokenizer(folder)
+        found = likelihoods(causal, tokenizer, examples, self.progress)
+        (room / _FILE).write_text(json.dumps(found, indent=1))
 
     def _asked(self) -> EvaluationSet:
         return EvaluationSet.read(self.artifacts.open(self.evaluation).folder)

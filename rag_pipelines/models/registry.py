@@ -1,12 +1,13 @@
 """The registered model: a version for each variant that was compared, and aliases.
 
-Knows versions, their tags and the alias `challenger`. Nothing is loaded through MLflow, and no
+Knows versions, their tags and aliases. Nothing is loaded through MLflow, and no
 version holds weights.
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rag_pipelines.errors import UserError
 from rag_pipelines.models import run_tags as tags
 from rag_pipelines.models.cards import written
 from rag_pipelines.models.comparison import Comparison
@@ -29,8 +30,16 @@ class Version(NamedTuple):
     run_id: str
 
 
-def register(client: "MlflowClient", comparison: Comparison, run: str, digest: str) -> None:
+def register(
+    client: "MlflowClient",
+    comparison: Comparison,
+    run: str,
+    digest: str,
+    learned: Mapping[str, Mapping[str, str]],
+) -> None:
     """Give each variant of a finished comparison its version, and the winner the alias.
+
+    `learned` are tags of what a variant learned from, by its name.
 
     The alias moves last; what an earlier attempt registered is not registered again.
     """
@@ -47,7 +56,8 @@ def register(client: "MlflowClient", comparison: Comparison, run: str, digest: s
     of = {found.data.tags[tags.VARIANT]: found.info.run_id for found in runs}
     for row in reversed(comparison.rows):  # MLflow's page shows the newest first
         if row.variant in of and of[row.variant] not in there:
-            _make_version(client, of[row.variant], row, _tags(row, comparison, digest))
+            told = {**_tags(row, comparison, digest), **learned.get(row.variant, {})}
+            _make_version(client, of[row.variant], row, told)
     if comparison.verdict.winner in of:
         _point(client, of[comparison.verdict.winner])
 
@@ -64,6 +74,24 @@ def aliases(client: "MlflowClient") -> dict[str, Version]:
         return {}
     named: dict[str, str] = found.aliases
     return {alias: _version(client, str(number)) for alias, number in named.items()}
+
+
+def promote(
+    client: "MlflowClient", role: str, digest: str, variant: str, by: str, reason: str
+) -> None:
+    """Let the alias of a role point to the newest version of that digest, with who said so and why.
+
+    Raises `UserError` where no version has it.
+    """
+    query = f"name = '{tags.MODEL}' and tag.`{tags.DIGEST}` = '{digest}'"
+    found = [one for one in client.search_model_versions(query)
+             if one.tags.get(tags.VARIANT) == variant]  # fmt: skip
+    if not found:
+        raise UserError(f"{variant} was not compared as it is now; run: rag models make")
+    number = str(max(found, key=lambda version: int(version.version)).version)
+    for name, value in ((tags.PROMOTED_BY, by), (tags.PROMOTED_BECAUSE, reason)):
+        client.set_model_version_tag(tags.MODEL, number, f"{role}_{name}", tags.fitting(value))
+    client.set_registered_model_alias(tags.MODEL, role, number)
 
 
 def _version(client: "MlflowClient", number: str) -> Version:

@@ -23,6 +23,7 @@ from rag_pipelines.models.figures import SPREAD
 from rag_pipelines.models.pareto import pareto_png
 from rag_pipelines.models.registry import CARD_FOLDER, register
 from rag_pipelines.models.scoring import Row
+from rag_pipelines.models.tuning.data import opened
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import MANIFEST, Artifacts
 from rag_pipelines.storage.durable import read_json
@@ -76,7 +77,7 @@ def record(
         where = experiment(client, uri, artifact_root)
         writing = _Writing(client, where, comparison, digest, context, patience)
         run = writing.finished() or writing.write(report, cards)
-        register(client, comparison, run, digest)
+        register(client, comparison, run, digest, _learned(artifacts, store))
         client.set_tag(run, tags.RECORDED_AT, _now())
     return run
 
@@ -232,6 +233,17 @@ def _cards(
 def _manifest(artifact: ModelArtifact, store: Artifacts) -> dict[str, Any]:
     manifest = read_json(store.open(artifact.digest).folder / MANIFEST) or {}
     return {**asdict(artifact), **manifest}
+
+
+def _learned(artifacts: Sequence[ModelArtifact], store: Artifacts) -> dict[str, dict[str, str]]:
+    """What models learned from, by name: the dataset, and whose ratings are in it."""
+    found: dict[str, dict[str, str]] = {}
+    for one in artifacts:
+        if one.dataset:
+            answers = opened(one.dataset, store).datasheet()["answers"]
+            told = tags.fitting(f"{len(answers)}: {' '.join(answers)}")
+            found[one.variant] = {tags.DATASET: one.dataset, tags.FEEDBACK: told}
+    return found
 
 
 def _digest(comparison: Comparison, artifacts: Sequence[ModelArtifact], context: Context) -> str:

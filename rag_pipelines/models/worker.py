@@ -60,11 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     merge = work.add_parser("merge", help="make an adapter and its base into one model")
     quality = work.add_parser("quality", help="measure how good a made model is")
     timing = work.add_parser("timing", help="measure how fast and how large it is")
-    for one in (make, train, merge, quality, timing):
+    likelihood = work.add_parser("likelihood", help="measure how likely it finds held-out answers")
+    for one in (make, train, merge, quality, timing, likelihood):
         one.add_argument("name", help="as models.yaml has it")
-    for one in (quality, timing):
+    for one in (quality, timing, likelihood):
         one.add_argument("--evaluation", required=True, help="digest of an evaluation set")
-    train.add_argument("--dataset", required=True, help="digest of a dataset")
+    for one in (train, likelihood):
+        one.add_argument("--dataset", required=True, help="digest of a dataset")
     timing.add_argument(
         "--among", nargs="+", required=True, help="digests of all that are compared"
     )
@@ -84,6 +86,9 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     if options.work == "make":
         return [asdict(model)]
     measuring = Measuring(artifacts, options.evaluation, models.measure, tell.progress)
+    if options.work == "likelihood":
+        most = models.gate.most_examples
+        return [dict(measuring.likelihoods(model, options.dataset, most))]
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
     return [asdict(metric) for metric in measuring.timing(model, options.among)]

@@ -23,8 +23,18 @@ ASSETS = {
     "base_model": ("models", "team:models", False),
     "quantized_model": ("models", "team:models", True),
     "onnx_model": ("models", "team:models", True),
+    "sft_dataset": ("models", "team:models", False),
+    "preference_dataset": ("models", "team:models", False),
+    "lora_adapter": ("models", "team:models", True),
+    "merged_model": ("models", "team:models", True),
+    "prompt_tuned_model": ("models", "team:models", True),
+    "fine_tuned_model": ("models", "team:models", True),
+    "reward_model": ("models", "team:models", True),
+    "ppo_model": ("models", "team:models", True),
     "model_comparison": ("models", "team:models", False),
+    "promoted_model": ("models", "team:models", False),
 }
+TUNED = ("merged_model", "fine_tuned_model", "ppo_model")
 CHECKS = {
     "scraped_pages": BLOCKING["scraped_pages"] | {"source_is_fresh"},
     "pdf_elements": BLOCKING["pdf_elements"],
@@ -44,11 +54,20 @@ CHECKS = {
     "base_model": BLOCKING["base_model"],
     "quantized_model": BLOCKING["quantized_model"],
     "onnx_model": BLOCKING["onnx_model"],
+    **{
+        name: BLOCKING[name]
+        for name in (
+            *("sft_dataset", "preference_dataset", "lora_adapter", "reward_model"),
+            *("prompt_tuned_model", *TUNED),
+        )
+    },
     "model_comparison": {"every_variant_compared"},
+    "promoted_model": {"champion_is_servable"},
 }
 NOT_BLOCKING = {
     *("source_is_fresh", "rectangular", "every_figure_captioned"),
     *("service_serves_release", "probe_answer_cites_source", "every_variant_compared"),
+    "champion_is_servable",
 }
 HEAVY = {
     *("torch", "transformers", "chromadb", "mlflow", "unstructured", "spacy", "cv2", "pandas"),
@@ -97,9 +116,20 @@ def test_the_graph_runs_from_left_to_right(definitions):
         "chat_release": {"chroma_collection"},
         "chat_feedback": set(),
         "base_model": set(),
-        "quantized_model": {"base_model"},
-        "onnx_model": {"base_model"},
-        "model_comparison": {"base_model", "quantized_model", "onnx_model"},
+        "sft_dataset": {"chat_feedback", "chroma_collection"},
+        "preference_dataset": {"chat_feedback", "chroma_collection", "sft_dataset"},
+        "lora_adapter": {"base_model", "sft_dataset"},
+        "merged_model": {"lora_adapter"},
+        "prompt_tuned_model": {"base_model", "sft_dataset"},
+        "fine_tuned_model": {"base_model", "sft_dataset"},
+        "reward_model": {"base_model", "preference_dataset"},
+        "ppo_model": {"base_model", "merged_model", "fine_tuned_model", "reward_model"}
+        | {"sft_dataset", "preference_dataset"},
+        "quantized_model": {"base_model", *TUNED},
+        "onnx_model": {"base_model", *TUNED},
+        "model_comparison": {"base_model", "quantized_model", "onnx_model", *TUNED}
+        | {"prompt_tuned_model"},
+        "promoted_model": {"model_comparison", "sft_dataset"},
     }
 
 
@@ -144,7 +174,8 @@ def test_jobs_sensors_and_pools(definitions):
     jobs = {job.name for job in definitions.resolve_all_job_defs()}
     assert {"refresh_source", "build_release", "serve_release", "gather_feedback"} <= jobs
     of_models = {"make_base_models", "make_quantized_model", "make_onnx_model", "compare_models"}
-    assert of_models <= jobs
+    assert of_models | {"gather_examples", "gather_preferences", "promote_model"} <= jobs
+    assert {f"train_{name}" for name in ("lora", "reward_model", "ppo_model")} <= jobs
     assert {sensor.name for sensor in definitions.sensors or []} == {
         "index_reconcile",
         "chat_service",

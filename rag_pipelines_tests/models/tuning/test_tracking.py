@@ -79,6 +79,6 @@ def test_nothing_is_recorded_of_a_training_that_told_nothing(uri, home):
 
 
 def test_a_database_that_cannot_be_written_is_told_with_the_remedy(home):
-    run = training(f"sqlite:///{home}/no/such/folder/mlflow.db", home)
+    run = training("sqlite:////dev/full", home)
     with pytest.raises(TrackingError, match="MLFLOW_TRACKING_URI"):
         run.curve(1, {"loss": 3.0})
