@@ -35,13 +35,11 @@ def promote(
 
 
 def rollback(by: By = None, reason: Reason = "", as_json: Json = False) -> None:
-    """Make the champion before the present one the champion again."""
-    from rag_pipelines.lib.promotion import champion_before, name_for
+    """Make the champion before the present one the champion again; the gate leaves that one out."""
+    from rag_pipelines.lib.promotion import roll_back
 
     project = Project(settings())
-    before = champion_before(project)
-    why = reason or "rolled back"
-    name_for(project, "champion", before.variant, before.model.digest, by or getuser(), why)
+    roll_back(project, by or getuser(), reason or "rolled back")
     _tell(project, as_json)
 
 

@@ -82,9 +82,16 @@ def _figures(metadata: Any) -> str:
     return ", ".join(f"{name} {value.value}" for name, value in metadata.items())
 
 
+def _without_class(told: str, name: str | None) -> str:
+    """What was raised for a person to read, without the name of its class."""
+    first, colon, rest = told.partition(": ")
+    ours = first == f"rag_pipelines.errors.{name}" or first.endswith(".events.Failure")
+    return rest if colon and ours else told
+
+
 def _cause(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    told = error.message.strip() if error else str(event.message)
+    told = _without_class(error.message.strip(), error.cls_name) if error else str(event.message)
     return f"{told}; {ROOM}" if tells_of_full_disk(told) else told

@@ -6,6 +6,7 @@ import typer
 
 from rag_pipelines.cli.output import console, remarks
 from rag_pipelines.cli.processes import Service, require_free, run_together
+from rag_pipelines.errors import UserError
 from rag_pipelines.lib.project import Project
 from rag_pipelines.settings import settings
 
@@ -36,8 +37,20 @@ def serve() -> None:
     found = settings()
     project = Project(found)
     log_to()
-    meant = found.model_copy(update={"generator": project.model().name or None})
-    serve_chat(meant, project.servers, lambda url: log.info("chat service at %s", url))
+    serve_chat(
+        found.model_copy(update={"generator": _meant(project)}),
+        project.servers,
+        lambda url: log.info("chat service at %s", url),
+    )
+
+
+def _meant(project: Project) -> str | None:
+    """The generator that is set; where it is a champion that nobody is yet, none."""
+    try:
+        return project.model().name or None
+    except UserError as error:
+        log.warning("%s", error)
+        return None
 
 
 def _say(services: list[Service]) -> None:

@@ -11,7 +11,7 @@ from rag_pipelines.records import Chunk
 from rag_pipelines.retrieval.sentences import Kind, sentences
 
 _SUBJECT = re.compile(
-    r"^((?:(?:The|A|An|Each|Every|Your|Our)\s+)?(?:[\w'\u2019/-]+\s+){1,7}?)"
+    r"^((?:(?:The|A|An|Each|Every|Your|Our)\s+)?(?:[\w'\u2019/-]+\s+){1,4}?)"
     r"(?:is|are|was|were|has|have|had|can|must|may|will|should|lasts?|takes?|costs?|needs?|uses?"
     r"|contains?|returns?|means?|provides?|includes?|requires?|supports?)\s"
 )
@@ -20,13 +20,16 @@ _PHRASES = (
     "What should I know about {topic}?",
     "Tell me about {topic}.",
 )
-_MOST = 4
+_MOST = 6
 """Questions of one passage, at most."""
+_OF_DATA = ("table", "figure")
+"""Passages that hold no sentence to ask about."""
 
 
 def questions_of(chunks: Sequence[Chunk], seed: int) -> Iterator[tuple[Chunk, str]]:
     """Questions with the passage that each was made of, one of every passage before a second."""
-    ordered = sorted(chunks, key=lambda chunk: _drawn(seed, chunk.id))
+    told = (chunk for chunk in chunks if chunk.kind not in _OF_DATA)
+    ordered = sorted(told, key=lambda chunk: _drawn(seed, chunk.id))
     asked = [(chunk, topics_of(chunk)) for chunk in ordered if chunk.text.strip()]
     for turn in range(_MOST):
         for chunk, topics in asked:

@@ -17,6 +17,7 @@ from rag_pipelines.models.tuning.rows import Draft, examples
 from rag_pipelines.models.tuning.sources import examples_in
 from rag_pipelines.records import Example, GroundedAnswer, Hit, RatedAnswer
 from rag_pipelines.retrieval.grounding import extractive_answer, ground, without_marks
+from rag_pipelines.retrieval.words import terms
 
 _FOUND = 20
 """Results among which a golden question's passage must be."""
@@ -74,12 +75,17 @@ def _candidates(corpus: Corpus) -> Iterator[Draft]:
             corpus.dropped["another page answers it better"] += 1
             continue
         answer = writer.answer(question, hits)
-        if answer.abstained or answer.grounded < corpus.settings.least_grounded:
+        if _says_nothing(question, answer) or answer.grounded < corpus.settings.least_grounded:
             corpus.dropped["its passages do not support the answer"] += 1
             continue
         made += 1
         corpus.progress("questions of the corpus", made, wanted)
         yield corpus.draft("corpus", question, hits, without_marks(answer.text))
+
+
+def _says_nothing(question: str, answer: GroundedAnswer) -> bool:
+    """Whether an answer has no word that the question had not."""
+    return answer.abstained or not set(terms(answer.text)) - set(terms(question))
 
 
 def _of_one_split(hits: Sequence[Hit], corpus: Corpus) -> list[Hit]:

@@ -39,7 +39,7 @@ def decide(
     models: Sequence[ModelArtifact],
     dataset: str,
 ) -> Decision:
-    """Try every challenger of a comparison against the champion, and promote the first that wins.
+    """Try every challenger of a comparison against the champion, and promote the best that passes.
 
     Without a champion the untouched base becomes it first, so that there always is one. Raises
     `ArtifactError` where the champion is not in the comparison: it was made anew, or is gone.
@@ -54,6 +54,12 @@ def decide(
             f"rag models promote NAME"
         )
 
+    rejected = project.promotions.rejected()
+
+    def turned_away(row: Row) -> str:
+        went_back = row.digest in rejected and row.variant != before.variant
+        return f"{row.variant}: somebody went back from it" if went_back else ""
+
     def candidate(row: Row) -> Candidate:
         model = made[row.variant]
         return Candidate(
@@ -62,13 +68,13 @@ def decide(
             likelihoods=worker.likelihoods(model, dataset),
             answers=_answers(worker, model),
             figures=row.figures,
-            disqualified=row.disqualified,
+            disqualified=row.disqualified or turned_away(row),
         )
 
     champion = candidate(rows[before.variant])
     others = [row for row in comparison.rows if row.variant != before.variant]
     found = judged(champion, [candidate(row) for row in others], project.models.gate)
-    winner = next((one for one in found if one.passed), None)
+    winner = max((one for one in found if one.passed), key=lambda one: one.difference, default=None)
     if winner:
         name_for(project, "champion", winner.variant, winner.digest, GATE, winner.reason)
     _try_next(project, [one for one in found if one is not winner], made)
@@ -76,7 +82,15 @@ def decide(
     return Decision(champion.variant, found, winner, reason)
 
 
-def name_for(project: Project, role: Role, variant: str, digest: str, by: str, reason: str) -> None:
+def name_for(
+    project: Project,
+    role: Role,
+    variant: str,
+    digest: str,
+    by: str,
+    reason: str,
+    rejects: str = "",
+) -> None:
     """Give a model a role, in MLflow and then here; what has it already stays as it is.
 
     Raises `TrackingError` where MLflow is down and `UserError` where the model was never compared;
@@ -89,16 +103,22 @@ def name_for(project: Project, role: Role, variant: str, digest: str, by: str, r
     uri = project.settings.mlflow_tracking_uri.get_secret_value()
     with speaking_to(uri, f"Promoting {variant}"):
         promote(mlflow_client(uri), role, digest, variant, by, reason)
-    project.promotions.add(Promotion(role=role, variant=variant, model=model, by=by, reason=reason))
+    project.promotions.add(
+        Promotion(role=role, variant=variant, model=model, by=by, reason=reason, rejects=rejects)
+    )
 
 
-def champion_before(project: Project) -> Promotion:
-    """The champion before the one of now. Raises `UserError` where there was none."""
+def roll_back(project: Project, by: str, reason: str) -> None:
+    """Make the champion before the one of now the champion again; the gate leaves the latter out.
+
+    Raises `UserError` where there was none, and as `name_for` does.
+    """
     champions = [one for one in project.promotions.all() if one.role == "champion"]
     earlier = [one for one in champions if one.model != champions[-1].model]
     if not earlier:
         raise UserError("There was no champion before this one; promote one: rag models promote")
-    return earlier[-1]
+    before, away = earlier[-1], champions[-1].model.digest
+    name_for(project, "champion", before.variant, before.model.digest, by, reason, away)
 
 
 def serve_promoted(project: Project) -> str | None:

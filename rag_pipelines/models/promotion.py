@@ -59,7 +59,7 @@ class Judgement:
 
 
 def judged(champion: Candidate, challengers: Sequence[Candidate], gate: Gate) -> list[Judgement]:
-    """Each challenger's judgement, in their order: the first that passed is to be promoted."""
+    """Each challenger's judgement, in their order."""
     found = [_tested(champion, one, gate) for one in challengers]
     levels = _holm([one.p for one in found], gate.level)
     return [

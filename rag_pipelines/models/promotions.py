@@ -23,7 +23,8 @@ GATE: Final = "gate"
 class Promotion:
     """A model given a role: `variant` as `models.yaml` has it, `model` as the service loads it.
 
-    `by` is `GATE` or a person's name, `at` an ISO time in UTC.
+    `by` is `GATE` or a person's name, `at` an ISO time in UTC. `rejects` is the digest of the
+    champion that a person went back from: the gate does not bring it back.
     """
 
     role: Role
@@ -31,6 +32,7 @@ class Promotion:
     model: ModelRef
     by: str
     reason: str
+    rejects: str = ""
     at: str = ""
 
 
@@ -53,6 +55,15 @@ class Promotions:
     def newest(self, role: Role) -> Promotion | None:
         """What has the role now."""
         return next((one for one in reversed(self.all()) if one.role == role), None)
+
+    def rejected(self) -> set[str]:
+        """Digests of models that somebody went back from, and nobody promoted since."""
+        found = set[str]()
+        for one in self.all():
+            found.discard(one.model.digest)
+            if one.rejects:
+                found.add(one.rejects)
+        return found
 
     def add(self, promotion: Promotion) -> None:
         """Give a model its role, from now on."""

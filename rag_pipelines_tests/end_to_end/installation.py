@@ -105,7 +105,7 @@ class Installation:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
         )
 
     @property

@@ -27,6 +27,16 @@ def test_the_newest_promotion_to_a_role_counts_and_none_is_forgotten(tmp_path: P
     assert all(one.at for one in read.all())
 
 
+def test_what_somebody_went_back_from_is_remembered_until_it_is_promoted_again(tmp_path: Path):
+    promotions = Promotions(tmp_path / "promotions.json")
+    base = replace(LORA, variant="base", model=ModelRef("transformers:base", "b" * 64))
+    for one in (base, LORA, replace(base, by="ann", rejects="a" * 64)):
+        promotions.add(one)
+    assert promotions.rejected() == {"a" * 64}
+    promotions.add(replace(LORA, by="ann"))
+    assert promotions.rejected() == set()
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"promotions": [{}]}', '{"promotions": 1}'])
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, text: str):
     (tmp_path / "promotions.json").write_text(text)

@@ -97,7 +97,7 @@ class _Training(Entry):
     batch: Count = Field(default=4, description="Examples that are computed at once.")
     accumulate: Count = Field(default=2, description="Batches of one optimiser step.")
     max_tokens: Annotated[int, Strict(), Field(ge=16, le=131_072)] = Field(
-        default=512, description="Tokens of an example; one that is longer is refused."
+        default=1_024, description="Tokens of an example; one that is longer is refused."
     )
     warmup: Share = Field(default=0.03, description="Share of the steps until the full rate.")
     evaluate_every: Count = Field(
