@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
+from rag_pipelines.chat.prompt_parts import parts_of
 from rag_pipelines.inference.protocols import Message
 from rag_pipelines.lib.learning import Corpus
+from rag_pipelines.models.tuning.contrasts import contrasts
 from rag_pipelines.models.tuning.rows import Draft, pairs, words_of
 from rag_pipelines.models.tuning.sources import pairs_in
 from rag_pipelines.records import Chunk, Example, Hit, Pair, RatedAnswer
@@ -55,31 +57,36 @@ def _preferred(corpus: Corpus, feedback: Sequence[RatedAnswer]) -> Iterator[Draf
 
 
 def _supported(corpus: Corpus, examples: Sequence[Example]) -> Iterator[Draft]:
-    """What a page says over what another page says, of questions of the corpus."""
+    """What a page says over what it does not say, of questions of the corpus."""
     made = sorted((one for one in examples if one.origin == "corpus"), key=lambda one: one.id)
-    for number, one in enumerate(made):
-        others = (*made[number + 1 :], *made[:number])
-        of_split = (other for other in others if other.split == one.split)
-        other = next((other for other in of_split if other.page != one.page), None)
-        if other is None or ground(other.completion, [_read(one)]).citations:
+    for one in made:
+        parts = parts_of(one.contents[-1])
+        others = [
+            other.completion
+            for other in made
+            if other.split == one.split and other.page != one.page
+        ]
+        worse = contrasts(one.completion, others, corpus.settings.seed)
+        unsupported = (text for text in worse if parts and _lacks_support(text, parts.passages))
+        rejected = next(unsupported, None)
+        if rejected is None or parts is None:
             corpus.dropped["no answer that its passages do not support"] += 1
             continue
         messages = [_message(*told) for told in zip(one.roles, one.contents, strict=True)]
         yield Draft(
             origin="grounding",
-            question=one.contents[-1],
+            question=parts.question,
             messages=messages,
             answer=one.completion,
-            rejected=other.completion,
+            rejected=rejected,
             pages=[one.page],
         )
 
 
+def _lacks_support(answer: str, passages: str) -> bool:
+    chunk = Chunk(id="", source="", url="", title="", heading="", text=passages, tokens=0)
+    return ground(answer, [Hit(chunk, 1.0, 1)]).grounded < 1
+
+
 def _message(role: str, content: str) -> Message:
     return Message(role, content)  # pyright: ignore[reportArgumentType] - as it was made
-
-
-def _read(example: Example) -> Hit:
-    """What an example's answer was to be read from."""
-    text = example.contents[-1]
-    return Hit(Chunk(id="", source="", url="", title="", heading="", text=text, tokens=0), 1.0, 1)

@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from rag_pipelines.chat.prompt_parts import parts_of
 from rag_pipelines.defs.corpus.assets import versioned
 from rag_pipelines.lib.examples import examples_of
 from rag_pipelines.lib.feedback import good_feedback
@@ -66,8 +67,8 @@ def preference_dataset(
 
 
 def _asked(row: Example | Pair) -> str:
-    """The end of what is asked: the question follows the passages."""
-    return row.contents[-1][-200:]
+    parts = parts_of(row.contents[-1])
+    return parts.question if parts else row.contents[-1]
 
 
 def _datasheet(

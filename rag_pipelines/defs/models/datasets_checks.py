@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from rag_pipelines.chat.prompt_parts import parts_of
 from rag_pipelines.chat.scrubbing import scrubber
 from rag_pipelines.lib.project import Project
 from rag_pipelines.models.tuning.data import SPLITS
+from rag_pipelines.models.tuning.rows import words_of
 from rag_pipelines.records import Example, Pair
 
 _ROLES = {"system", "user", "assistant"}
@@ -88,6 +90,18 @@ def _is_whole(row: Example | Pair) -> bool:
     )
 
 
+def _question(row: Example | Pair) -> str:
+    """What is asked, without the passages that it is asked of."""
+    asked = row.contents[-1] if row.contents else ""
+    parts = parts_of(asked)
+    return parts.question if parts else asked
+
+
+def _passages(row: Example | Pair) -> list[str]:
+    parts = parts_of(row.contents[-1]) if row.contents else None
+    return [parts.passages] if parts else []
+
+
 def _answers(row: Example | Pair) -> list[str]:
     return [row.completion] if isinstance(row, Example) else [row.chosen, row.rejected]
 
@@ -95,7 +109,7 @@ def _answers(row: Example | Pair) -> list[str]:
 def _apart(rows: Rows) -> dg.AssetCheckResult:
     splits = defaultdict[str, set[str]](set)
     for row in rows:
-        for about in (row.page, row.contents[-1] if row.contents else ""):
+        for about in (row.page, words_of(_question(row))):
             if about:
                 splits[about].add(row.split)
     leaks = [about for about, found in splits.items() if len(found) > 1]
@@ -121,7 +135,7 @@ def _scrubbed(rows: Rows) -> dg.AssetCheckResult:
         row.id
         for row in rows
         if row.origin in _OF_PEOPLE
-        and any(scrub(text, row.contents) != text for text in _answers(row))
+        and any(scrub(text, _passages(row)) != text for text in (_question(row), *_answers(row)))
     ]
     return dg.AssetCheckResult(
         passed=not left, metadata={"rows": len(left), "ids": ", ".join(left[:10]) or "none"}

@@ -74,8 +74,8 @@ def _taken(
 
 
 def words_of(question: str) -> str:
-    """The words of a question in the alphabet's order: what differs less asks the same."""
-    return " ".join(sorted(set(_WORD.findall(question.lower()))))
+    """The words of a question alone: what differs less asks the same."""
+    return " ".join(_WORD.findall(question.lower()))
 
 
 def _asked_and_told(draft: Draft) -> str:
