@@ -33,13 +33,8 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 def run(project: Project, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    of_checks = [
-        *(checks.examples_whole, checks.pairs_whole, checks.examples_apart, checks.pairs_apart),
-        *(checks.examples_enough, checks.pairs_enough),
-        *(checks.examples_scrubbed, checks.pairs_scrubbed),
-    ]
     return dg.materialize(
-        [sft_dataset, preference_dataset, *of_checks],
+        [sft_dataset, preference_dataset, checks.examples_sound, checks.pairs_sound],
         instance=instance,
         resources={"project": project, "io_manager": VersionedTables(project.tables)},
         raise_on_error=False,
@@ -77,28 +72,41 @@ def test_too_few_stop_there_with_the_remedy(tmp_path: Path, instance: dg.Dagster
 @pytest.mark.parametrize(
     ("check", "rows"),
     [
-        (checks.examples_whole, [replace(ROW, completion=" ")]),
-        (checks.examples_whole, [replace(ROW, roles=["system", "robot"])]),
-        (checks.examples_whole, [replace(ROW, roles=["user", "system"])]),
-        (checks.examples_whole, [ROW, ROW]),
-        (checks.examples_apart, [ROW, replace(ROW, id="2", split="test")]),
-        (checks.examples_apart, [ROW, replace(ROW, id="2", split="test", page="http://b/")]),
-        (checks.examples_scrubbed, [replace(ROW, completion="Write anna@example.org.")]),
-        (checks.examples_scrubbed, [replace(ROW, contents=["", "Is 10.20.30.40 up?"])]),
+        ("rows_whole", [replace(ROW, completion=" ")]),
+        ("rows_whole", [replace(ROW, roles=["system", "robot"])]),
+        ("rows_whole", [replace(ROW, roles=["user", "system"])]),
+        ("rows_whole", [ROW, ROW]),
+        ("no_leakage", [ROW, replace(ROW, id="2", split="test")]),
+        ("no_leakage", [ROW, replace(ROW, id="2", split="test", page="http://b/")]),
+        ("enough_rows", [replace(ROW, split="test")]),
+        ("nothing_personal_left", [replace(ROW, completion="Write anna@example.org.")]),
+        ("nothing_personal_left", [replace(ROW, contents=["", "Is 10.20.30.40 up?"])]),
     ],
 )
 def test_a_dataset_that_would_teach_wrongly_is_stopped(
-    check: dg.AssetChecksDefinition, rows: list[Example]
+    tmp_path: Path, check: str, rows: list[Example]
 ):
-    (found,) = [check(rows)]
-    assert isinstance(found, dg.AssetCheckResult)
-    assert not found.passed
-    assert check([ROW]).passed
-    assert {spec.name for spec in check.check_specs} <= BLOCKING["sft_dataset"]
+    project = published(tmp_path, "datasets: {least_examples: 1}\n")
+    assert check not in passed(project, rows)
+    assert passed(project, [ROW]) == BLOCKING["sft_dataset"]
 
 
-def test_a_pair_needs_two_answers():
-    pair = Pair(id="1", split="train", origin="file", roles=["user"], contents=["How long?"],
-                chosen="Two years.", rejected="")  # fmt: skip
-    assert not checks.pairs_whole([pair]).passed
-    assert checks.pairs_whole([replace(pair, rejected="For ever.")]).passed
+def passed(project: Project, rows: list[Example]) -> set[str | None]:
+    found = checks.examples_sound(rows, project)
+    return {one.check_name for one in found if one.passed}
+
+
+def test_a_pair_needs_two_answers(tmp_path: Path):
+    project = published(tmp_path, "datasets: {least_pairs: 1}\n")
+    pair = Pair(
+        id="1",
+        split="train",
+        origin="file",
+        roles=["user"],
+        contents=["How long?"],
+        chosen="Two years.",
+        rejected="",
+    )
+    for rejected, whole in (("", False), ("For ever.", True)):
+        found = checks.pairs_sound([replace(pair, rejected=rejected)], project)
+        assert all(one.passed is (whole or one.check_name != "rows_whole") for one in found)

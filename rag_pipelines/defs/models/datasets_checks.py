@@ -1,7 +1,7 @@
 """What must hold of a dataset before a model learns from it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -18,62 +18,50 @@ _OF_PEOPLE = {"feedback", "correction", "thumbs", "file"}
 Rows = Sequence[Example] | Sequence[Pair]
 
 
-@dg.asset_check(asset="sft_dataset", name="rows_whole", blocking=True)
-def examples_whole(sft_dataset: list[Example]) -> dg.AssetCheckResult:
-    """A row without an answer, or with a turn of nobody, teaches nonsense."""
-    return _whole(sft_dataset)
+_CHECKS = {
+    "rows_whole": "A row without an answer, or with a turn of nobody, teaches nonsense.",
+    "no_leakage": "What is learned of a page or a question may not be what is then tested.",
+    "enough_rows": "A handful of rows is learned by heart.",
+    "nothing_personal_left": "What a model learned it may tell anybody.",
+}
+"""What is held of both datasets, and why."""
 
 
-@dg.asset_check(asset="preference_dataset", name="rows_whole", blocking=True)
-def pairs_whole(preference_dataset: list[Pair]) -> dg.AssetCheckResult:
-    """As of examples; and a pair has two answers."""
-    return _whole(preference_dataset)
+def _specs(asset: str) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(name, asset=asset, blocking=True, description=why)
+        for name, why in _CHECKS.items()
+    ]
 
 
-@dg.asset_check(asset="sft_dataset", name="no_leakage", blocking=True)
-def examples_apart(sft_dataset: list[Example]) -> dg.AssetCheckResult:
-    """What is learned of a page, or of a question, may not be what the model is then tested on."""
-    return _apart(sft_dataset)
-
-
-@dg.asset_check(asset="preference_dataset", name="no_leakage", blocking=True)
-def pairs_apart(preference_dataset: list[Pair]) -> dg.AssetCheckResult:
-    """As of examples."""
-    return _apart(preference_dataset)
-
-
-@dg.asset_check(asset="sft_dataset", name="enough_rows", blocking=True)
-def examples_enough(
+@dg.multi_asset_check(specs=_specs("sft_dataset"))
+def examples_sound(
     sft_dataset: list[Example], project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """Of a handful of examples a model learns them by heart."""
-    return _enough(sft_dataset, project.models.datasets.least_examples, "least_examples")
+) -> Iterator[dg.AssetCheckResult]:
+    """Whether a model may learn from the examples."""
+    yield from _sound(sft_dataset, project.models.datasets.least_examples, "least_examples")
 
 
-@dg.asset_check(asset="preference_dataset", name="enough_rows", blocking=True)
-def pairs_enough(
+@dg.multi_asset_check(specs=_specs("preference_dataset"))
+def pairs_sound(
     preference_dataset: list[Pair], project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """Of a handful of pairs a score learns nothing."""
-    return _enough(preference_dataset, project.models.datasets.least_pairs, "least_pairs")
+) -> Iterator[dg.AssetCheckResult]:
+    """Whether a model may learn from the pairs."""
+    yield from _sound(preference_dataset, project.models.datasets.least_pairs, "least_pairs")
 
 
-@dg.asset_check(asset="sft_dataset", name="nothing_personal_left", blocking=True)
-def examples_scrubbed(sft_dataset: list[Example]) -> dg.AssetCheckResult:
-    """What a model learned it may tell anybody."""
-    return _scrubbed(sft_dataset)
-
-
-@dg.asset_check(asset="preference_dataset", name="nothing_personal_left", blocking=True)
-def pairs_scrubbed(preference_dataset: list[Pair]) -> dg.AssetCheckResult:
-    """As of examples."""
-    return _scrubbed(preference_dataset)
+def _sound(rows: Rows, least: int, setting: str) -> Iterator[dg.AssetCheckResult]:
+    yield _whole(rows)
+    yield _apart(rows)
+    yield _enough(rows, least, setting)
+    yield _scrubbed(rows)
 
 
 def _whole(rows: Rows) -> dg.AssetCheckResult:
     bad = [row.id for row in rows if not _is_whole(row)]
     repeated = len(rows) - len({row.id for row in rows})
     return dg.AssetCheckResult(
+        check_name="rows_whole",
         passed=not bad and not repeated,
         metadata={"bad": len(bad), "repeated": repeated, "ids": ", ".join(bad[:10]) or "none"},
     )
@@ -114,6 +102,7 @@ def _apart(rows: Rows) -> dg.AssetCheckResult:
                 splits[about].add(row.split)
     leaks = [about for about, found in splits.items() if len(found) > 1]
     return dg.AssetCheckResult(
+        check_name="no_leakage",
         passed=not leaks,
         metadata={"leaks": len(leaks), "of": ", ".join(leak[:80] for leak in leaks[:5]) or "none"},
     )
@@ -122,6 +111,7 @@ def _apart(rows: Rows) -> dg.AssetCheckResult:
 def _enough(rows: Rows, least: int, setting: str) -> dg.AssetCheckResult:
     found = sum(row.split == "train" for row in rows)
     return dg.AssetCheckResult(
+        check_name="enough_rows",
         passed=found >= least,
         description=f"{found} rows to train on, {least} needed: collect more feedback, name files "
         f"below datasets in models.yaml, or lower datasets.{setting}",
@@ -138,5 +128,7 @@ def _scrubbed(rows: Rows) -> dg.AssetCheckResult:
         and any(scrub(text, _passages(row)) != text for text in (_question(row), *_answers(row)))
     ]
     return dg.AssetCheckResult(
-        passed=not left, metadata={"rows": len(left), "ids": ", ".join(left[:10]) or "none"}
+        check_name="nothing_personal_left",
+        passed=not left,
+        metadata={"rows": len(left), "ids": ", ".join(left[:10]) or "none"},
     )
