@@ -91,14 +91,14 @@ def name_for(
     reason: str,
     rejects: str = "",
 ) -> None:
-    """Give a model a role, in MLflow and then here; what has it already stays as it is.
+    """Give a model a role, in MLflow and then here; what was said before is not said again.
 
     Raises `TrackingError` where MLflow is down and `UserError` where the model was never compared;
     then nobody is promoted.
     """
     model = ModelRef(_served_as(project, variant, digest), digest)
     now = project.promotions.newest(role)
-    if now and (now.variant, now.model) == (variant, model):
+    if now and (now.variant, now.model, now.reason) == (variant, model, reason):
         return
     uri = project.settings.mlflow_tracking_uri.get_secret_value()
     with speaking_to(uri, f"Promoting {variant}"):

@@ -15,6 +15,7 @@ from rag_pipelines.models.promotions import Promotions
 from rag_pipelines.records import Citation
 from rag_pipelines.storage.mlflow_store import mlflow_client
 from rag_pipelines_tests.chat.history.talk import exchange, opinion
+from rag_pipelines_tests.chat.service import until
 from rag_pipelines_tests.end_to_end.installation import Installation
 from rag_pipelines_tests.end_to_end.serving import service
 from rag_pipelines_tests.lib.handbook import opinions, page, published
@@ -80,6 +81,8 @@ def served(tuned: Installation, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The port of a service that was started before anybody was promoted."""
     log = tmp_path_factory.mktemp("service") / "log"
     with service(tuned.home, log, **CHAMPION) as port:
+        ready = f"http://127.0.0.1:{port}/readyz"
+        until(lambda: httpx.get(ready).status_code == 200)
         yield port
 
 
