@@ -11,6 +11,7 @@ from rag_pipelines.cli.output import Json, console, print_json, progress_bars
 from rag_pipelines.errors import ArtifactError, UserError
 from rag_pipelines.lib.project import Project
 from rag_pipelines.models.config import BASE, Models, load_models
+from rag_pipelines.models.tuning.config import adapter_name, is_adapter
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
@@ -120,17 +121,24 @@ def _listed(models: Models, store: Artifacts) -> list[dict[str, Any]]:
         {"name": name, "method": one.method, "of": one.of}
         for name, one in (*models.tuned.items(), *models.variants.items())
     ]
-    return [row | _made(str(row["name"]), store) for row in (*bases, *made)]
+    adapters = [
+        {"name": adapter_name(name), "method": "adapter", "of": one.of}
+        for name, one in models.tuned.items()
+        if is_adapter(one) and store.named(adapter_name(name))
+    ]
+    return [row | _made(str(row["name"]), store) for row in (*bases, *made, *adapters)]
 
 
 def _made(name: str, store: Artifacts) -> dict[str, Any]:
     digest = store.named(name)
     if digest is None:
-        return {"digest": None, "size": None, "state": "not made"}
+        return {"digest": None, "size": None, "folder": None, "state": "not made"}
+    folder = str(store.root / digest)
     try:
-        return {"digest": digest, "size": store.open(digest).size, "state": "made"}
+        size, state = store.open(digest).size, "made"
     except ArtifactError:
-        return {"digest": digest, "size": None, "state": "damaged"}
+        size, state = None, "damaged"
+    return {"digest": digest, "size": size, "folder": folder, "state": state}
 
 
 def _told(found: "Recorded") -> dict[str, Any]:

@@ -20,9 +20,9 @@ from rag_pipelines.models.base import (
     with_all_but_weights,
 )
 from rag_pipelines.models.config import Method, Models
-from rag_pipelines.models.tuning.config import Tuning, is_adapter
+from rag_pipelines.models.tuning.config import Tuning, adapter_name, is_adapter
 from rag_pipelines.models.tuning.data import Dataset, opened
-from rag_pipelines.models.tuning.trainers import TRAINED_WITH, adapter_name, trainer_of
+from rag_pipelines.models.tuning.trainers import TRAINED_WITH, trainer_of
 from rag_pipelines.models.tuning.training import Curve, Training, no_curve
 from rag_pipelines.models.versions import made_with
 from rag_pipelines.records import ModelArtifact, Progress, no_progress

@@ -255,6 +255,11 @@ def is_adapter(tuning: Tuning) -> bool:
     return asset_of(tuning) == "lora_adapter"
 
 
+def adapter_name(name: str) -> str:
+    """What an adapter is named in the store, where the model of that name is the merged one."""
+    return f"{name}.adapter"
+
+
 def learns_from_pairs(tuning: Tuning) -> bool:
     """Whether it reads preferences; the others read examples."""
     return tuning.method in ("reward", "dpo")

@@ -60,8 +60,3 @@ def trainer_of(tuning: Tuning) -> Trainer:
         found(parent, data, tuning, room, training, reward)
 
     return train
-
-
-def adapter_name(name: str) -> str:
-    """What an adapter is named in the store, where the model of that name is the merged one."""
-    return f"{name}.adapter"
