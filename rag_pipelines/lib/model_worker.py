@@ -26,6 +26,7 @@ from rag_pipelines.storage.artifacts import Artifacts, NotMade
 _PREVIEW = "Function `PipesMessageReader"
 """Dagster warns of a function of its own that its own client calls."""
 _WORKER = "rag_pipelines.models.worker"
+_LAUNCHER = "accelerate.commands.accelerate_cli"
 
 
 class ModelWorker:
@@ -107,12 +108,18 @@ class ModelWorker:
     def _set(self) -> list[str]:
         return ["--evaluation", self.evaluation]
 
+    def _launcher(self, work: str) -> list[str]:
+        """What starts the worker once for each device, where `models.yaml` says so."""
+        if work != "train" or self.models.accelerate is None:
+            return []
+        return ["-m", _LAUNCHER, "launch", "--config_file", str(self.models.accelerate)]
+
     def _run(self, *arguments: str) -> None:
         """Have a worker do it. What it made lies in the store."""
         tell = both(self._project.progress, logged(self._context.log.info))
         reader = ProgressReader(labelled(tell, arguments[1]))
         client = dg.PipesSubprocessClient(message_reader=reader, forward_stdio=False)
-        command = [sys.executable, "-m", _WORKER, *arguments]
+        command = [sys.executable, *self._launcher(arguments[0]), "-m", _WORKER, *arguments]
         try:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", _PREVIEW, dg.PreviewWarning)

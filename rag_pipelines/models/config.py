@@ -199,9 +199,19 @@ class Models(Entry):
     measure: Measure = Field(default_factory=Measure)
     weights: Weights = Field(default_factory=Weights)
     gate: Gate = Field(default_factory=Gate)
+    accelerate: Path | None = Field(
+        default=None,
+        description="A configuration of accelerate, by which several devices train; unset, one.",
+    )
     memory_bytes: Annotated[int, Strict(), Field(ge=500_000_000)] | None = Field(
         default=None, description="What one worker may allocate; unset, no limit."
     )
+
+    @field_validator("accelerate")
+    @classmethod
+    def _accelerate_beside_the_file(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        base: Path = (info.context or {}).get("base", Path())
+        return None if value is None else (base / value.expanduser()).absolute()
 
     @model_validator(mode="after")
     def _every_parent_is_there(self) -> Self:

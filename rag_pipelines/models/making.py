@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rag_pipelines.errors import ArtifactError, RagError, UserError
@@ -38,6 +39,8 @@ class Factory:
     offline: bool
     progress: Progress = no_progress
     curve: Curve = no_curve
+    keeps: bool = True
+    """False in the further ones of several processes that train together: the first one keeps."""
 
     def make(self, name: str) -> ModelArtifact:
         """A base or a variant, made now or earlier, and named so in the store.
@@ -135,12 +138,15 @@ class Factory:
         }
         training = Training(self._checkpoints(recipe), self.progress, self.curve)
         train = trainer_of(tuning)
-        made = self.artifacts.make(
-            recipe,
-            lambda room: train(
-                parent.folder, data, tuning, room, training, reward.folder if reward else None
-            ),
-        )
+
+        def write(room: Path) -> None:
+            train(parent.folder, data, tuning, room, training, reward.folder if reward else None)
+
+        if not self.keeps:
+            with TemporaryDirectory() as room:
+                write(Path(room))
+            return parent
+        made = self.artifacts.make(recipe, write)
         shutil.rmtree(training.checkpoints, ignore_errors=True)
         return made
 

@@ -28,7 +28,7 @@ from rag_pipelines.models.making import Factory
 from rag_pipelines.models.measuring import Measuring
 from rag_pipelines.models.tuning.tracking import TrainingRun
 from rag_pipelines.models.tuning.training import Trained
-from rag_pipelines.records import ModelArtifact
+from rag_pipelines.records import ModelArtifact, no_progress
 from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifacts
 
@@ -78,6 +78,8 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     models, artifacts = load_models(found.models), Artifacts(found.artifacts)
     _limit_memory(models.memory_bytes, tell)
     factory = Factory(models, artifacts, found.hf_hub_offline, tell.progress)
+    if not _is_first():
+        return _along(factory, options)
     if options.work == "train":
         return [asdict(_trained(factory, options.name, options.dataset))]
     if options.work == "merge":
@@ -92,6 +94,18 @@ def _done(options: argparse.Namespace, tell: "_Telling") -> list[dict[str, Any]]
     if options.work == "quality":
         return [asdict(metric) for metric in measuring.quality(model)]
     return [asdict(metric) for metric in measuring.timing(model, options.among)]
+
+
+def _is_first() -> bool:
+    """Whether this process tells and keeps what several do together, as torchrun numbers them."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _along(factory: Factory, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train with the first process, and keep and tell nothing; it does all other work alone."""
+    if options.work == "train" and factory.tuning(options.name).method != "ppo":
+        replace(factory, keeps=False, progress=no_progress).train(options.name, options.dataset)
+    return []
 
 
 def _trained(factory: Factory, name: str, dataset: str) -> ModelArtifact:
@@ -148,7 +162,7 @@ class _Telling:
 
     def result(self, rows: list[dict[str, Any]]) -> None:
         """Dagster's step finds it in the store."""
-        if not self._pipes:
+        if rows and not self._pipes:
             print(json.dumps(rows))
 
     def failed(self, why: str) -> int:
@@ -174,7 +188,7 @@ def print_into(path: Path) -> None:
 
 @contextmanager
 def _telling() -> Iterator[_Telling]:
-    if "DAGSTER_PIPES_CONTEXT" not in os.environ:
+    if "DAGSTER_PIPES_CONTEXT" not in os.environ or not _is_first():
         yield _Telling(None)
         return
     print_into(log_of(settings().home))

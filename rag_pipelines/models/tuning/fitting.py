@@ -4,6 +4,7 @@ Knows transformers' trainer and PEFT's adapters. Does not know what is learned. 
 process imports this module.
 """
 
+import os
 import resource
 import shutil
 from collections.abc import Iterator, Mapping
@@ -120,7 +121,8 @@ def arguments(
 
     Where rows are held out, the network that is `best` on them is the one that is kept.
     """
-    steps = ceil(tuning.epochs * rows / (tuning.batch * tuning.accumulate))
+    together = tuning.batch * tuning.accumulate * int(os.environ.get("WORLD_SIZE", "1"))
+    steps = ceil(tuning.epochs * rows / together)
     cuda = torch.cuda.is_available()
     return {
         "output_dir": str(training.checkpoints),

@@ -90,4 +90,5 @@ def _nats(trainer: Any) -> float:
             logits.flatten(0, 1), labels.flatten(), ignore_index=-100, reduction="sum"
         ).item()
         count += int((labels != -100).sum())
+    lost, count = trainer.accelerator.reduce(torch.tensor([lost, count])).tolist()
     return lost / count
