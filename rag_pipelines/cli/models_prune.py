@@ -10,8 +10,6 @@ from rag_pipelines.settings import settings
 from rag_pipelines.storage.artifacts import Artifact, Artifacts
 
 _MB = 1e6
-_PROMOTED = 10
-"""Promotions whose models stay, to go back to."""
 
 
 def prune(
@@ -20,8 +18,8 @@ def prune(
 ) -> None:
     """Remove models and measurements that nothing names, serves or was made of.
 
-    Kept are what names of variants and bases mean, what is served or was promoted lately,
-    whatever these were made of, and what was measured of them.
+    Kept are what names of variants and bases mean, what is served, the champion, the one before it
+    and the challenger, whatever these were made of, and what was measured of them.
     """
     from rag_pipelines.models.pruning import unneeded
 
@@ -47,7 +45,8 @@ def _pointed_to(project: Project, store: Artifacts) -> set[str]:
 
     pointer = project.releases.current()
     served = {pointer.model.digest} if pointer else set[str]()
-    served |= {one.model.digest for one in project.promotions.all()[-_PROMOTED:]}
+    roles = (*project.promotions.champions(), project.promotions.newest("challenger"))
+    served |= {one.model.digest for one in roles if one}
     uri = project.settings.mlflow_tracking_uri.get_secret_value()
     return served | set(store.names().values()) | aliased(uri)
 

@@ -46,6 +46,7 @@ def decide(
     """
     made = {model.variant: model for model in models}
     before = _champion(project, comparison, made)
+    Artifacts(project.settings.artifacts).open(before.model.digest, verify=True)
     rows = {row.variant: row for row in comparison.rows}
     if before.variant not in rows or rows[before.variant].digest != before.model.digest:
         raise ArtifactError(
@@ -113,11 +114,10 @@ def roll_back(project: Project, by: str, reason: str) -> None:
 
     Raises `UserError` where there was none, and as `name_for` does.
     """
-    champions = [one for one in project.promotions.all() if one.role == "champion"]
-    earlier = [one for one in champions if one.model != champions[-1].model]
-    if not earlier:
+    now, before = project.promotions.champions()
+    if now is None or before is None:
         raise UserError("There was no champion before this one; promote one: rag models promote")
-    before, away = earlier[-1], champions[-1].model.digest
+    away = now.model.digest
     name_for(project, "champion", before.variant, before.model.digest, by, reason, away)
 
 
@@ -156,7 +156,8 @@ def _try_next(
     project: Project, others: Sequence[Judgement], made: dict[str, ModelArtifact]
 ) -> None:
     """Let the best of those that were not promoted be the challenger of a trial."""
-    best = max(others, key=lambda one: one.difference, default=None)
+    fit = (one for one in others if not one.disqualified)
+    best = max(fit, key=lambda one: one.difference, default=None)
     if best and best.variant in made:
         name_for(project, "challenger", best.variant, best.digest, GATE, best.reason)
 

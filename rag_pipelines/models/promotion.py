@@ -9,6 +9,7 @@ allowed. Knows figures alone: does not measure, and promotes nobody.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from statistics import mean, stdev
 from typing import Any
 
@@ -43,7 +44,7 @@ class Judgement:
 
     `difference` is in nats a token, its own less the champion's, with the bounds of its 95 %
     interval; `wins` counts answers that it finds likelier, of `examples`. `p` is one-sided and not
-    yet divided among those that are tried.
+    yet divided among those that are tried. What is `disqualified` is not tried on users either.
     """
 
     variant: str
@@ -56,6 +57,8 @@ class Judgement:
     low: float = 0.0
     high: float = 0.0
     p: float = 1.0
+    disqualified: bool = False
+    """It is not to be tried at all, whatever it was found to be."""
 
 
 def judged(champion: Candidate, challengers: Sequence[Candidate], gate: Gate) -> list[Judgement]:
@@ -72,7 +75,8 @@ def _tested(champion: Candidate, challenger: Candidate, gate: Gate) -> Judgement
     """The paired test alone."""
     from scipy.stats import wilcoxon
 
-    common = sorted(champion.likelihoods.keys() & challenger.likelihoods.keys())
+    both = champion.likelihoods.keys() & challenger.likelihoods.keys()
+    common = sorted(both if _are_numbers(challenger) else ())
     differences = [challenger.likelihoods[one] - champion.likelihoods[one] for one in common]
     plain = Judgement(
         variant=challenger.variant, digest=challenger.digest, passed=False, reason="",
@@ -88,6 +92,10 @@ def _tested(champion: Candidate, challenger: Candidate, gate: Gate) -> Judgement
         plain, wins=sum(one > 0 for one in differences), difference=middle,
         low=middle - error, high=middle + error, p=p,
     )  # fmt: skip
+
+
+def _are_numbers(candidate: Candidate) -> bool:
+    return all(isfinite(one) for one in candidate.likelihoods.values())
 
 
 def _holm(chances: Sequence[float], level: float) -> list[float]:
@@ -106,15 +114,29 @@ def _holm(chances: Sequence[float], level: float) -> list[float]:
 def _within(
     champion: Candidate, challenger: Candidate, found: Judgement, level: float, gate: Gate
 ) -> Judgement:
+    broken = (
+        ""
+        if _are_numbers(challenger)
+        else f"{challenger.variant} gives likelihoods that are no numbers: train it again"
+    )
+    unfit = challenger.disqualified or broken
     why = (
-        challenger.disqualified
+        unfit
         or _too_few(found, gate)
         or _not_better(found, champion, level)
         or _worse_answers(champion, challenger, gate)
         or _beyond(champion, challenger, LATENCY, gate.latency)
         or _beyond(champion, challenger, MEMORY, gate.memory)
     )
-    return replace(found, reason=why) if why else replace(found, passed=True, reason=_better(found))
+    if why:
+        return replace(found, reason=why, disqualified=bool(unfit))
+    return replace(found, passed=True, reason=_better(found))
+
+
+def _broken(challenger: Candidate) -> str:
+    if _are_numbers(challenger):
+        return ""
+    return f"{challenger.variant} gives likelihoods that are no numbers: train it again"
 
 
 def _too_few(found: Judgement, gate: Gate) -> str:

@@ -56,11 +56,19 @@ class Promotions:
         """What has the role now."""
         return next((one for one in reversed(self.all()) if one.role == role), None)
 
+    def champions(self) -> tuple[Promotion | None, Promotion | None]:
+        """The champion and the one before it, which is another model."""
+        named = [one for one in self.all() if one.role == "champion"]
+        now = named[-1] if named else None
+        others = [one for one in named if now and one.model != now.model]
+        return now, others[-1] if others else None
+
     def rejected(self) -> set[str]:
         """Digests of models that somebody went back from, and nobody promoted since."""
         found = set[str]()
         for one in self.all():
-            found.discard(one.model.digest)
+            if one.role == "champion":
+                found.discard(one.model.digest)
             if one.rejects:
                 found.add(one.rejects)
         return found

@@ -149,6 +149,9 @@ def test_a_person_goes_back_and_forth_and_both_are_recorded(tuned: Installation,
     assert (back["name"], back["by"], back["reason"]) == ("base", "ann", "it was rude")
     assert answers_with(served) == "transformers:base"
     assert told(tuned, served, "promote")["champion"]["name"] == "barely", "but not what was rude"
+    challenger = Promotions(tuned.home / "promotions.json").newest("challenger")
+    assert challenger
+    assert challenger.variant != "better", "nor is what was rude tried on users"
     told(tuned, served, "rollback")
     there = told(tuned, served, "promote", "better", "--by", "ann")["champion"]
     assert there["name"] == "better"

@@ -154,7 +154,9 @@ class _Handler(BaseHTTPRequestHandler):
         state = self.server_state
         if path == "/api/tags":
             return {
-                "models": [{"model": name, "digest": state.digest} for name in state.models]
+                "models": [
+                    {"name": name, "model": name, "digest": state.digest} for name in state.models
+                ]
             }, 200
         if path == "/api/show":
             return self._shown(body["model"])

@@ -92,6 +92,16 @@ def test_better_is_not_enough_where_a_limit_is_passed(changed: dict[str, object]
     assert re.search(why, found.reason)
 
 
+def test_likelihoods_that_are_no_numbers_are_told_and_stop_nobody_else():
+    broken = candidate("broken", better=0.3)
+    broken = replace(broken, likelihoods={**broken.likelihoods, "0": float("nan")})
+    found, other = judged(CHAMPION, [broken, candidate("lora", better=0.3)], GATE)
+    assert not found.passed
+    assert found.disqualified
+    assert "no numbers: train it again" in found.reason
+    assert other.passed
+
+
 def test_among_many_a_lucky_one_must_be_better_than_by_luck():
     """Of 200 that are the same as the champion a twentieth would pass, each tried alone."""
     lucky = [candidate(f"c{n}", seed=n) for n in range(200)]

@@ -33,8 +33,22 @@ def test_what_somebody_went_back_from_is_remembered_until_it_is_promoted_again(t
     for one in (base, LORA, replace(base, by="ann", rejects="a" * 64)):
         promotions.add(one)
     assert promotions.rejected() == {"a" * 64}
+    promotions.add(replace(LORA, role="challenger"))
+    assert promotions.rejected() == {"a" * 64}, "to be tried on users is no promotion"
     promotions.add(replace(LORA, by="ann"))
     assert promotions.rejected() == set()
+
+
+def test_the_champion_before_is_another_model(tmp_path: Path):
+    promotions = Promotions(tmp_path / "promotions.json")
+    assert promotions.champions() == (None, None)
+    base = replace(LORA, variant="base", model=ModelRef("transformers:base", "b" * 64))
+    for one in (base, LORA, replace(LORA, reason="again"), replace(base, role="challenger")):
+        promotions.add(one)
+    now, before = promotions.champions()
+    assert now
+    assert before
+    assert (now.variant, now.reason, before.variant) == ("lora", "again", "base")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"promotions": [{}]}', '{"promotions": 1}'])
