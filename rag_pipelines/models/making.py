@@ -212,7 +212,8 @@ def _code(method: Method) -> dict[str, int]:
     """What else a recipe holds. The other graphs' recipes hold the digest of this one."""
     from rag_pipelines.models.onnx_export import GRAPH_VERSION
 
-    return {"graph": GRAPH_VERSION} if method == "onnx-fp32" else {}
+    code = {"onnx-fp32": {"graph": GRAPH_VERSION}, "onnx-int8": {"bits_of_weights": 7}}
+    return code.get(method, {})
 
 
 def _require_causal(name: str, base: Artifact) -> None:
