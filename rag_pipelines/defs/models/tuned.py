@@ -104,7 +104,8 @@ def _trained(
     data = kept(rows, store)
     model, before = worker.train(context.partition_key, data.digest)
     trained = Trained.read(store.open(model.digest).folder)
-    adapter = is_adapter(project.models.tuned[context.partition_key])
+    tuning = project.models.tuned[context.partition_key]
+    writes = not is_adapter(tuning) and tuning.method != "reward"
     described = {
         **of_models([model]),
         "reused": int(before),
@@ -112,6 +113,6 @@ def _trained(
         "feedback": len(data.datasheet()["answers"]),
         "curves": pictures([("", curves_png(trained, context.partition_key))]),
         **{f"{LEARNED}{name}": value for name, value in trained.figures.items()},
-        **({} if adapter else quality_of(worker, model)),
+        **(quality_of(worker, model) if writes else {}),
     }
     return versioned([model], described)

@@ -58,7 +58,8 @@ def ranks_held_out_pairs(
     name = context.partition_key
     said = told(context.instance, "reward_model", name, context.run.run_id)
     least = float(getattr(project.models.tuned[name], "least_accuracy", 0.0))
-    found = said[f"{LEARNED}eval_accuracy"]
+    measured = [said.get(f"{LEARNED}{split}_accuracy") for split in ("test", "validation")]
+    found = next(float(one) for one in measured if one is not None)
     return dg.AssetCheckResult(
         passed=found >= least,
         description=f"{found:.0%} of the held-out pairs ranked rightly, {least:.0%} needed",
