@@ -9,9 +9,9 @@ from dataclasses import replace
 from itertools import product
 
 from rag_pipelines.chat.prompt_parts import parts_of
-from rag_pipelines.inference.protocols import Message
 from rag_pipelines.lib.learning import Corpus
 from rag_pipelines.models.tuning.contrasts import contrasts
+from rag_pipelines.models.tuning.data import conversation_of
 from rag_pipelines.models.tuning.rows import Draft, pairs, words_of
 from rag_pipelines.models.tuning.sources import pairs_in
 from rag_pipelines.records import Chunk, Example, Hit, Pair, RatedAnswer
@@ -72,11 +72,10 @@ def _supported(corpus: Corpus, examples: Sequence[Example]) -> Iterator[Draft]:
         if rejected is None or parts is None:
             corpus.dropped["no answer that its passages do not support"] += 1
             continue
-        messages = [_message(*told) for told in zip(one.roles, one.contents, strict=True)]
         yield Draft(
             origin="grounding",
             question=parts.question,
-            messages=messages,
+            messages=conversation_of(one),
             answer=one.completion,
             rejected=rejected,
             pages=[one.page],
@@ -86,7 +85,3 @@ def _supported(corpus: Corpus, examples: Sequence[Example]) -> Iterator[Draft]:
 def _lacks_support(answer: str, passages: str) -> bool:
     chunk = Chunk(id="", source="", url="", title="", heading="", text=passages, tokens=0)
     return ground(answer, [Hit(chunk, 1.0, 1)]).grounded < 1
-
-
-def _message(role: str, content: str) -> Message:
-    return Message(role, content)  # pyright: ignore[reportArgumentType] - as it was made

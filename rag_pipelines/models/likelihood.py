@@ -9,7 +9,7 @@ import numpy as np
 
 from rag_pipelines.inference.causal import CausalModel
 from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
-from rag_pipelines.inference.protocols import Message
+from rag_pipelines.models.tuning.data import conversation_of
 from rag_pipelines.records import Example, Progress
 
 
@@ -22,7 +22,7 @@ def likelihoods(
     """
     found: dict[str, float] = {}
     for done, example in enumerate(examples, 1):
-        prompt = tokenizer.prompt(_messages(example))
+        prompt = tokenizer.prompt(conversation_of(example))
         answer = tokenizer.ids(example.completion)
         if answer and len(prompt) + len(answer) <= model.context_tokens:
             found[example.id] = _of_answer(model, prompt, answer)
@@ -37,8 +37,3 @@ def _of_answer(model: CausalModel, prompt: Sequence[int], answer: Sequence[int])
     wide -= wide.max(-1, keepdims=True)
     chances = wide[np.arange(len(answer)), list(answer)] - np.log(np.exp(wide).sum(-1))
     return float(chances.mean())
-
-
-def _messages(example: Example) -> list[Message]:
-    told = zip(example.roles, example.contents, strict=True)
-    return [Message(role, content) for role, content in told]  # pyright: ignore[reportArgumentType]

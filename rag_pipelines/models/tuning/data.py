@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
 from rag_pipelines.errors import ArtifactError
+from rag_pipelines.inference.protocols import Message
 from rag_pipelines.models.evaluation import is_held_out
 from rag_pipelines.records import Example, Pair
 from rag_pipelines.storage.artifacts import Artifact, Artifacts
@@ -87,6 +88,12 @@ def messages_of(row: Example | Pair) -> list[dict[str, str]]:
     """The conversation as chat templates and TRL take it."""
     pairs = zip(row.roles, row.contents, strict=True)
     return [{"role": role, "content": content} for role, content in pairs]
+
+
+def conversation_of(row: Example | Pair) -> list[Message]:
+    """The same as the service's generators take it."""
+    told = zip(row.roles, row.contents, strict=True)
+    return [Message(role, content) for role, content in told]  # pyright: ignore[reportArgumentType]
 
 
 def _dataset(artifact: Artifact) -> Dataset:
