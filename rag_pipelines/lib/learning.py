@@ -12,9 +12,9 @@ from hashlib import sha256
 
 from rag_pipelines.chat.prompt import prompt_of
 from rag_pipelines.chat.scrubbing import scrubber
-from rag_pipelines.errors import UserError
 from rag_pipelines.inference.protocols import Message, Prompt
 from rag_pipelines.lib.project import Project
+from rag_pipelines.lib.served import served_retriever
 from rag_pipelines.models.tuning.config import Datasets
 from rag_pipelines.models.tuning.rows import Draft
 from rag_pipelines.models.tuning.sources import Said
@@ -80,16 +80,8 @@ class Corpus:
 @contextmanager
 def opened_corpus(project: Project, progress: Progress) -> Iterator[Corpus]:
     """The served release to learn from. Raises `UserError` where nothing is published yet."""
-    pointer = project.releases.current()
-    if pointer is None:
-        raise UserError("Models learn from your own corpus, and no release is published yet; "
-                        "run: rag ingest --all")  # fmt: skip
-    with project.releases.lease(pointer.release, "model factory") as release:
-        retriever = Retriever.open(release.path, project.embedder)
-        try:
-            yield Corpus(project, retriever, progress)
-        finally:
-            retriever.close()
+    with served_retriever(project, "Models learn from your own corpus") as (_, retriever):
+        yield Corpus(project, retriever, progress)
 
 
 def asked(question: str, hits: Sequence[Hit]) -> Prompt:

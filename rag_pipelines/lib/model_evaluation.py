@@ -6,12 +6,11 @@ Both come from the release being served, found and asked as the chat service doe
 from collections.abc import Sequence
 
 from rag_pipelines.chat.prompt import prompt_of
-from rag_pipelines.errors import UserError
 from rag_pipelines.lib.project import Project
+from rag_pipelines.lib.served import served_retriever
 from rag_pipelines.models.config import Measure
 from rag_pipelines.models.evaluation import Asked, EvaluationSet, held_out_texts
 from rag_pipelines.records import Hit
-from rag_pipelines.retrieval.retriever import Retriever
 from rag_pipelines.sources import GoldenQuestion
 
 _NONCE = "0123456789abcdef"
@@ -22,19 +21,13 @@ _CHARACTERS = 6
 
 def evaluation_set(project: Project, measure: Measure) -> EvaluationSet:
     """What every variant is held to now. Raises `UserError` where nothing is published yet."""
-    pointer = project.releases.current()
-    if pointer is None:
-        raise UserError("Models are measured on your own corpus, and no release is published yet; "
-                        "run: rag ingest --all")  # fmt: skip
-    golden = [q for q in project.golden() if any(e.quote for e in q.expect)][: measure.questions]
-    with project.releases.lease(pointer.release, "model factory") as release:
-        retriever = Retriever.open(release.path, project.embedder)
-        try:
-            asked = [_asked(q, retriever.search(q.question, measure.passages)) for q in golden]
-            characters = measure.text_tokens * _CHARACTERS
-            texts = held_out_texts(retriever.rows, measure.seed, characters)
-        finally:
-            retriever.close()
+    wanted = "Models are measured on your own corpus"
+    with served_retriever(project, wanted) as (pointer, retriever):
+        known = [q for q in project.golden() if any(e.quote for e in q.expect)]
+        golden = known[: measure.questions]
+        asked = [_asked(q, retriever.search(q.question, measure.passages)) for q in golden]
+        characters = measure.text_tokens * _CHARACTERS
+        texts = held_out_texts(retriever.rows, measure.seed, characters)
     return EvaluationSet(pointer.release, asked, texts)
 
 
