@@ -33,18 +33,18 @@ from rag_pipelines.storage.artifacts import Artifacts
 HERE = Path(__file__).parent
 CURVES = "adapters-curves.jsonl"
 SEED = 0
-STEPS = 60
+STEPS = 100
 WORDS = 80
 """Words of a section that are kept: about 120 tokens, so that a CPU gets through them."""
-PAGES = 150
+PAGES = 600
 COMMON: dict[str, Any] = {
-    "batch": 2, "accumulate": 1, "steps": STEPS, "epochs": 100, "evaluate_every": 20,
-    "max_tokens": 256, "seed": SEED,
+    "batch": 16, "accumulate": 1, "steps": STEPS, "epochs": 100, "evaluate_every": 20,
+    "max_tokens": 512, "seed": SEED,
 }  # fmt: skip
 MODELS = Models(
     tuned={
-        "lora": LoraTuning(method="lora", learning_rate=1e-3, **COMMON),
-        "qlora": LoraTuning(method="qlora", learning_rate=1e-3, **COMMON),
+        "lora": LoraTuning(method="lora", learning_rate=1e-3, rank=64, alpha=128, **COMMON),
+        "qlora": LoraTuning(method="qlora", learning_rate=1e-3, rank=64, alpha=128, **COMMON),
         "prompt": PromptTuning(
             method="prompt", learning_rate=1e-2, initial_text="The manual of PostgreSQL says:",
             **COMMON,
@@ -64,7 +64,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     with (HERE / "adapters.log").open("w") as log:
         run = _Run(options.home, lambda text: print(text, file=log, flush=True))
-        run.say(f"{described()}, {options.threads} thread, nice, seed {SEED}")
+        run.say(f"{described()}, {options.threads} thread, {_accelerator()}, seed {SEED}")
         run.run(options.manual)
 
 
@@ -127,6 +127,10 @@ def _examples(manual: Path) -> Iterator[Example]:
             )  # fmt: skip
             found += 1
             break
+
+
+def _accelerator() -> str:
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
 
 
 def _short(figures: Mapping[str, float]) -> dict[str, float]:
