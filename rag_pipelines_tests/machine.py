@@ -79,14 +79,17 @@ NEEDS = (
 
 
 def skip_what_is_lacking(items: Sequence[pytest.Item], needs: Sequence[Need]) -> dict[str, int]:
-    """Skip each test that needs what is absent; the tests each absent marker cost."""
+    """Skip each test that needs what is absent; the tests each absent marker cost.
+
+    A test counts for the first that it lacks: a build for a GPU is no lack where there is no GPU.
+    """
     absent = [need for need in needs if not need.present()]
     lacking = {need.marker: 0 for need in absent}
     for item in items:
-        for need in absent:
-            if item.get_closest_marker(need.marker):
-                lacking[need.marker] += 1
-                item.add_marker(pytest.mark.skip(reason=f"needs {need.name}: {need.remedy}"))
+        need = next((one for one in absent if item.get_closest_marker(one.marker)), None)
+        if need is not None:
+            lacking[need.marker] += 1
+            item.add_marker(pytest.mark.skip(reason=f"needs {need.name}: {need.remedy}"))
     return lacking
 
 

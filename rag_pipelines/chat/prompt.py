@@ -4,9 +4,9 @@ Knows how retrieved text is kept apart from instructions and what is left out fi
 how passages are found, or what becomes of the answer.
 """
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from rag_pipelines.chat.templates import rendered, template_digest
 from rag_pipelines.chat.visible import visible
@@ -16,6 +16,8 @@ from rag_pipelines.records import Hit
 _FRAME = 16
 """Tokens that a chat template puts around a message, at most."""
 _SHORTEST_CUT = 64
+_NONCE = 16
+"""Hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,16 @@ async def fitted_prompt(
     return Fitted(prompt, tokens, len(hits) - len(kept), len(history) - turns)
 
 
-def prompt_of(
-    question: str, hits: Sequence[Hit], history: Sequence[Message] = (), nonce: str = ""
-) -> Prompt:
-    """The prompt with all of these passages; `nonce` keeps them apart, random if empty."""
-    user = rendered(
-        "user",
-        nonce=nonce or secrets.token_hex(8),
-        passages="\n\n".join(_passage(hit) for hit in hits),
-        question=" ".join(visible(question).split()),
-    )
+def prompt_of(question: str, hits: Sequence[Hit], history: Sequence[Message] = ()) -> Prompt:
+    """The prompt with all of these passages: the same for the same question and passages.
+
+    The nonce on the lines around the passages is a digest of what stands between them and of the
+    question, so that no passage can hold it, and a model is asked the same thing twice.
+    """
+    asked = " ".join(visible(question).split())
+    passages = "\n\n".join(_passage(hit) for hit in hits)
+    nonce = sha256(f"{asked}\0{passages}".encode()).hexdigest()[:_NONCE]
+    user = rendered("user", nonce=nonce, passages=passages, question=asked)
     shown = [replace(message, content=visible(message.content)) for message in history]
     system = rendered("system", no_answer=NO_ANSWER)
     return Prompt(system, user, question, hits, prompt_digest(), shown)

@@ -6,11 +6,12 @@ Where two ask the same, what people said goes before what was made. Knows no Dag
 import asyncio
 from collections.abc import Iterator, Sequence
 
+from rag_pipelines.chat.prompt import prompt_of
 from rag_pipelines.inference.extractive import NAME as EXTRACTIVE
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.lib.corpus_questions import questions_of
-from rag_pipelines.lib.learning import Corpus, asked
+from rag_pipelines.lib.learning import Corpus
 from rag_pipelines.lib.project import Project
 from rag_pipelines.models.tuning.data import split_of
 from rag_pipelines.models.tuning.rows import Draft, examples
@@ -109,7 +110,7 @@ class _Writer:
     def answer(self, question: str, hits: Sequence[Hit]) -> GroundedAnswer:
         if self._generator is None:
             return extractive_answer(question, hits, self._embedder)
-        return ground(asyncio.run(self._written(asked(question, hits))), hits, self._embedder)
+        return ground(asyncio.run(self._written(prompt_of(question, hits))), hits, self._embedder)
 
     async def _written(self, prompt: Prompt) -> str:
         assert self._generator is not None  # noqa: S101 - asked only where there is one

@@ -8,11 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from rag_pipelines.chat.prompt import prompt_of
 from rag_pipelines.chat.scrubbing import scrubber
-from rag_pipelines.inference.protocols import Message, Prompt
+from rag_pipelines.inference.protocols import Message
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.served import served_retriever
 from rag_pipelines.models.tuning.config import Datasets
@@ -58,7 +57,7 @@ class Corpus:
         return Draft(
             origin=origin,
             question=question,
-            messages=asked(question, hits).messages,
+            messages=prompt_of(question, hits).messages,
             answer=answer,
             pages=list(dict.fromkeys(hit.chunk.url for hit in hits)),
             answers=ids,
@@ -82,8 +81,3 @@ def opened_corpus(project: Project, progress: Progress) -> Iterator[Corpus]:
     """The served release to learn from. Raises `UserError` where nothing is published yet."""
     with served_retriever(project, "Models learn from your own corpus") as (_, retriever):
         yield Corpus(project, retriever, progress)
-
-
-def asked(question: str, hits: Sequence[Hit]) -> Prompt:
-    """The service's prompt, but with the same nonce for the same question."""
-    return prompt_of(question, hits, nonce=sha256(question.encode()).hexdigest()[:16])

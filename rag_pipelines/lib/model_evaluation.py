@@ -13,8 +13,6 @@ from rag_pipelines.models.evaluation import Asked, EvaluationSet, held_out_texts
 from rag_pipelines.records import Hit
 from rag_pipelines.sources import GoldenQuestion
 
-_NONCE = "0123456789abcdef"
-"""The same for every variant: what a model is asked must not differ."""
 _CHARACTERS = 6
 """Characters of a token, more than English has, so that there are enough."""
 
@@ -32,7 +30,7 @@ def evaluation_set(project: Project, measure: Measure) -> EvaluationSet:
 
 
 def _asked(golden: GoldenQuestion, hits: Sequence[Hit]) -> Asked:
-    prompt = prompt_of(golden.question, hits, nonce=_NONCE)
+    prompt = prompt_of(golden.question, hits)
     passages = [hit.chunk.text for hit in hits]
     expected = [one.quote for one in golden.expect if one.quote]
     return Asked(golden.question, prompt.system, prompt.user, passages, expected)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from rag_pipelines.chat.prompt_parts import parts_of
+from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.lib.learning import Corpus
 from rag_pipelines.models.tuning.contrasts import contrasts
 from rag_pipelines.models.tuning.data import conversation_of

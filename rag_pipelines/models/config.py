@@ -17,12 +17,19 @@ from pydantic import (
 from rag_pipelines.config.validation import validated
 from rag_pipelines.config.yaml_lines import read_yaml
 from rag_pipelines.models.entries import BASE, Entry, Loss, ModelName, Share
-from rag_pipelines.models.tuning.config import Datasets, Tuning, asset_of, is_adapter
+from rag_pipelines.models.tuning.config import (
+    FITTING,
+    Datasets,
+    Tuning,
+    asset_of,
+    is_adapter,
+    task_of,
+)
 
 DEFAULT_MODELS: Final = "models.yaml"
 SHIPPED: Final = "smollm2"
 
-Task = Literal["causal", "embed", "answer"]
+Task = Literal["causal", "embed", "answer", "seq2seq"]
 Method = Literal["nf4", "int8", "onnx-fp32", "onnx-int8", "onnx-int4"]
 QUANTIZED: Final[tuple[Method, ...]] = ("nf4", "int8")
 """Methods of the asset `quantized_model`; the others are `onnx_model`'s."""
@@ -228,6 +235,13 @@ class Models(Entry):
         for name, tuning in self.tuned.items():
             self._require_no_circle(name)
             self._require_reward(name, tuning)
+            self._require_fitting(name, tuning)
+        for name, variant in self.variants.items():
+            if (task := self.task_of(variant.of)) in ("seq2seq", "tag"):
+                raise ValueError(
+                    f"{name} to be made of a model that goes on with text, embeds or answers: "
+                    f"{variant.of} is of the task {task}, of which there are no variants"
+                )
         return self
 
     @property
@@ -247,6 +261,10 @@ class Models(Entry):
         tuned = {n: tuning for n, tuning in self.tuned.items() if tuning.method != "reward"}
         return {**tuned, **self.variants}
 
+    def task_of(self, name: str) -> str:
+        """What a base or a tuned model does."""
+        return self.bases[name].task if name in self.bases else task_of(self.tuned[name])
+
     def base_of(self, name: str) -> str:
         """The base model that a model goes back to; a base is its own."""
         parents = self._parents()
@@ -264,6 +282,15 @@ class Models(Entry):
                 raise ValueError(f"{name} to be made of what is not made of itself")
             seen.add(parent)
             parent = self.tuned[parent].of
+
+    def _require_fitting(self, name: str, tuning: Tuning) -> None:
+        """An encoder loaded to write would do so with random weights, and no word of it."""
+        wanted, given = task_of(tuning), self.task_of(tuning.of)
+        if given not in FITTING[wanted]:
+            raise ValueError(
+                f"{name}, which learns the task {wanted}, to be made of a model of the task "
+                f"{' or '.join(FITTING[wanted])}, and {tuning.of} is of {given}"
+            )
 
     def _require_reward(self, name: str, tuning: Tuning) -> None:
         wanted = getattr(tuning, "reward", None)

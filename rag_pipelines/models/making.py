@@ -21,7 +21,7 @@ from rag_pipelines.models.base import (
     with_all_but_weights,
 )
 from rag_pipelines.models.config import Method, Models
-from rag_pipelines.models.tuning.config import Tuning, adapter_name, is_adapter
+from rag_pipelines.models.tuning.config import Tuning, adapter_name, is_adapter, task_of
 from rag_pipelines.models.tuning.data import Dataset, opened
 from rag_pipelines.models.tuning.trainers import TRAINED_WITH, trainer_of
 from rag_pipelines.models.tuning.training import Curve, Training, no_curve
@@ -77,7 +77,6 @@ class Factory:
         """
         tuning = self.tuning(name)
         base = self._base(self.models.base_of(name))
-        _require_causal(name, base)
         parent = self._parent(tuning.of, base)
         made = self._trained(tuning, parent, base, opened(dataset, self.artifacts))
         self.artifacts.name(adapter_name(name) if is_adapter(tuning) else name, made.digest)
@@ -99,7 +98,7 @@ class Factory:
         def write(room: Path) -> None:
             from rag_pipelines.models.tuning.adapters import merge
 
-            merge(parent.folder, adapter.folder, room)
+            merge(parent.folder, adapter.folder, room, adapter.recipe["task"])
 
         self.progress(f"merge {name}", 0, 1)
         made = self.artifacts.make(recipe, write)
@@ -130,7 +129,7 @@ class Factory:
             "method": tuning.method,
             "parent": parent.digest,
             "base": base.digest,
-            "task": "score" if tuning.method == "reward" else base.recipe["task"],
+            "task": "score" if tuning.method == "reward" else task_of(tuning),
             "dataset": data.digest,
             "reward": reward.digest if reward else "",
             "settings": tuning.model_dump(exclude={"of", "reward", "perplexity_loss"}),
@@ -214,15 +213,6 @@ def _code(method: Method) -> dict[str, int]:
 
     code = {"onnx-fp32": {"graph": GRAPH_VERSION}, "onnx-int8": {"bits_of_weights": 7}}
     return code.get(method, {})
-
-
-def _require_causal(name: str, base: Artifact) -> None:
-    """An encoder would be loaded with a head of random weights, and trained without a word."""
-    if base.recipe["task"] != "causal":
-        raise ArtifactError(
-            f"{name} goes back to a base of the task {base.recipe['task']}, and only causal ones "
-            "can be trained; name a causal base in its of: in models.yaml"
-        )
 
 
 def _of_weights(method: Method, base: Artifact) -> Callable[[Path], object]:

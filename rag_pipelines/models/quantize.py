@@ -4,6 +4,7 @@ NF4 with double quantization is that of QLoRA (https://arxiv.org/abs/2305.14314)
 LLM.int8() (https://arxiv.org/abs/2208.07339). Knows nothing of ONNX.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,11 @@ def quantize(parent: Path, task: Task, method: str, room: Path) -> None:
     with_all_but_weights(parent, room)
 
 
-def configuration(method: str, device: str) -> Any:
-    """How transformers is told to quantize as it loads: `nf4` or `int8`."""
+def configuration(method: str, device: str, left: Sequence[str] = ()) -> Any:
+    """How transformers is told to quantize as it loads: `nf4` or `int8`.
+
+    The layers `left` stay as they are, besides those that transformers leaves by itself.
+    """
     from transformers import BitsAndBytesConfig
 
     if method == "int8":
@@ -59,6 +63,7 @@ def configuration(method: str, device: str) -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=computed_in(device),
+        llm_int8_skip_modules=list(left) or None,
     )
 
 

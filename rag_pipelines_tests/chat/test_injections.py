@@ -260,7 +260,7 @@ def test_an_order_changes_neither_prompt_nor_what_a_reader_is_sent(
     assert model.obeyed is not attack.hidden
     holds(attack, prompt, events)
     asked(attack, retriever, model)
-    assert nonce_of(model.prompts[1]) != nonce_of(prompt)
+    assert model.prompts[1] == prompt, "a model is asked the same thing twice"
 
 
 def test_a_page_full_of_orders_still_answers(retriever: Retriever):

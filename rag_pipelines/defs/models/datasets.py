@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from rag_pipelines.chat.prompt_parts import parts_of
 from rag_pipelines.defs.corpus.assets import versioned
+from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.lib.examples import examples_of
 from rag_pipelines.lib.feedback import good_feedback
 from rag_pipelines.lib.learning import opened_corpus

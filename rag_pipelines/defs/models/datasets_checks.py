@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from rag_pipelines.chat.prompt_parts import parts_of
 from rag_pipelines.chat.scrubbing import scrubber
+from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.lib.project import Project
 from rag_pipelines.models.tuning.data import SPLITS
 from rag_pipelines.models.tuning.rows import words_of

@@ -46,8 +46,9 @@ def merged_model(context: dg.AssetExecutionContext, project: dg.ResourceParam[Pr
     """What an adapter makes of the weights that it was trained on, in full precision."""
     worker = ModelWorker(context, project)
     model, before = worker.merge(context.partition_key)
-    described = of_models([model]) | {"reused": int(before)} | quality_of(worker, model)
-    return versioned([model], described)
+    # What only reads is told by its training: its base does not do the same yet.
+    measured = quality_of(worker, model) if model.task == "causal" else {}
+    return versioned([model], of_models([model]) | {"reused": int(before)} | measured)
 
 
 @dg.asset(**_TRAINING, partitions_def=PROMPT_TUNED, deps=["base_model"])

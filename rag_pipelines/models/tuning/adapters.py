@@ -5,10 +5,12 @@ Knows PEFT's files. Only the worker's process imports this module.
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch  # noqa: TID253
+from bitsandbytes.nn.modules import Linear4bit  # noqa: TID253
 from peft import PeftModel  # noqa: TID253
 from transformers import AutoModelForCausalLM  # noqa: TID253
 
@@ -25,8 +27,9 @@ from rag_pipelines.models.tuning.fitting import (
     memory_told,
     most_tokens,
 )
-from rag_pipelines.models.tuning.supervised import learned, trainer_on
-from rag_pipelines.models.tuning.training import TRAINING, Training
+from rag_pipelines.models.tuning.supervised import learned, mean_loss, task_trainer, trainer_on
+from rag_pipelines.models.tuning.tasks import plain_tokenizer, rows_for, task_named
+from rag_pipelines.models.tuning.training import TRAINING, Trained, Training
 
 _CONFIG: Final = "adapter_config.json"
 _PROBED: Final = 16
@@ -47,29 +50,29 @@ def train_adapter(
     LoRA is https://arxiv.org/abs/2106.09685, and `qlora` (https://arxiv.org/abs/2305.14314) the
     same on a base that is quantized to NF4 as it is loaded.
     """
-    tokenizer = chat_tokenizer(parent)
-    examples = examples_of(data, tokenizer, most_tokens(parent, tuning))
-    with memory_told():
-        model = _base(parent, tuning)
-        adapter = adapter_of(tuning, "CAUSAL_LM", model)
-        trainer = trainer_on(examples, model, tokenizer, tuning, training, adapter)
-        learned(trainer, tuning, training).write(room)
-    trainer.model.save_pretrained(room, save_embedding_layers=False)
+    learn = _learned_to_write if tuning.task == "causal" else _learned_task
+    trained, model = learn(parent, data, tuning, training)
+    trained.write(room)
+    model.save_pretrained(room, save_embedding_layers=False)
     _forget_place(room)
 
 
-def merge(parent: Path, adapter: Path, room: Path) -> None:
+def merge(parent: Path, adapter: Path, room: Path, task: str) -> None:
     """Leave in `room` the whole model, in the parent's full precision, and how it was trained.
 
-    Raises `ArtifactError` where the merged network says something else than the adapted one.
+    `task` is what the adapter learned. Raises `ArtifactError` where the merged network says
+    something else than the adapted one.
     """
+    kind = None if task == "causal" else task_named(task)
+    auto = kind.model if kind else AutoModelForCausalLM
     with memory_told():
-        model = AutoModelForCausalLM.from_pretrained(
+        model = auto.from_pretrained(
             parent,
             dtype=torch.float32,
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            **(kind.settings if kind else {}),
         )
         adapted: Any = PeftModel.from_pretrained(model, str(adapter)).eval()
         expected = _probe(adapted)
@@ -80,16 +83,54 @@ def merge(parent: Path, adapter: Path, room: Path) -> None:
     with_all_but_weights(parent, room)
 
 
-def _base(parent: Path, tuning: LoraTuning) -> Any:
+def _learned_to_write(
+    parent: Path, data: Dataset, tuning: LoraTuning, training: Training
+) -> tuple[Trained, Any]:
+    """How it went, and the network with its adapter."""
+    tokenizer = chat_tokenizer(parent)
+    examples = examples_of(data, tokenizer, most_tokens(parent, tuning))
+    with memory_told():
+        model = _base(parent, tuning, AutoModelForCausalLM)
+        adapter = adapter_of(tuning, "CAUSAL_LM", model)
+        trainer = trainer_on(examples, model, tokenizer, tuning, training, adapter)
+        return learned(trainer, tuning, training), trainer.model
+
+
+def _learned_task(
+    parent: Path, data: Dataset, tuning: LoraTuning, training: Training
+) -> tuple[Trained, Any]:
+    """The same of a task that is not to go on with a conversation."""
+    task, tokenizer = task_named(tuning.task), plain_tokenizer(parent)
+    rows = rows_for(task, data, tokenizer, most_tokens(parent, tuning))
+    with memory_told():
+        model = _base(parent, tuning, task.model, task.heads, **task.settings)
+        adapter = adapter_of(tuning, task.peft, model, **task.adapter)
+        trainer = task_trainer(task, rows, model, tokenizer, tuning, training, adapter)
+        trained = learned(trainer, tuning, training, mean_loss)
+    trained.figures["examples_left_out"] = rows.left_out
+    return trained, trainer.model
+
+
+def _base(
+    parent: Path, tuning: LoraTuning, auto: Any, heads: Sequence[str] = (), **settings: Any
+) -> Any:
+    """The network that is adapted; `heads` stay as they are where it is in 4 bits."""
     if tuning.method == "lora":
-        return loaded(AutoModelForCausalLM, parent)
+        return loaded(auto, parent, **settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return loaded(
-        AutoModelForCausalLM,
+    model = loaded(
+        auto,
         parent,
-        quantization_config=configuration("nf4", device),
+        quantization_config=configuration("nf4", device, heads),
         device_map={"": torch.cuda.current_device() if device == "cuda" else device},
+        **settings,
     )
+    for module in model.modules():
+        # On processors with AVX512-BF16, bitsandbytes 0.50 packs weights when they are validated,
+        # and computes packed ones without gradients from then on.
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def _forget_place(room: Path) -> None:
@@ -101,11 +142,15 @@ def _forget_place(room: Path) -> None:
 
 
 def _probe(model: Any) -> torch.Tensor:
-    """Logits (tokens, vocabulary) of tokens that are the same each time."""
+    """Logits of tokens that are the same each time: of the next one, of a label, of a place."""
     vocabulary = model.get_input_embeddings().num_embeddings
-    tokens = torch.linspace(0, vocabulary - 1, _PROBED).long()[None]
+    read = {"input_ids": torch.linspace(0, vocabulary - 1, _PROBED).long()[None]}
+    if model.config.is_encoder_decoder:
+        read["decoder_input_ids"] = read["input_ids"]
     with torch.inference_mode():
-        return model(input_ids=tokens).logits[0]
+        out = model(**read)
+    logits = [out.start_logits, out.end_logits] if "start_logits" in out else [out.logits]
+    return torch.cat(logits)
 
 
 def _require_equal(found: torch.Tensor, expected: torch.Tensor) -> None:

@@ -29,6 +29,17 @@ TUNED_ASSETS: Final[dict[str, TunedAsset]] = {
 """The asset that a method's models are partitions of."""
 
 
+LearnedTask = Literal["causal", "seq2seq", "answer", "tag"]
+"""What an adapter can be taught."""
+FITTING: Final[dict[LearnedTask, tuple[str, ...]]] = {
+    "causal": ("causal",),
+    "seq2seq": ("seq2seq",),
+    "answer": ("answer", "embed"),
+    "tag": ("embed", "answer", "tag"),
+}
+"""The tasks of the models that can be taught each task: an encoder gets the layer it lacks."""
+
+
 class DataSource(Entry):
     """Examples or pairs from elsewhere: one of `files` and `dataset`.
 
@@ -134,11 +145,24 @@ class _Adapted(_Training):
 
 
 class LoraTuning(_Adapted):
-    """Low-rank adapters, https://arxiv.org/abs/2106.09685; `qlora` on a base in NF4."""
+    """Low-rank adapters, https://arxiv.org/abs/2106.09685; `qlora` on a base in NF4.
+
+    Of the same examples, `causal` and `seq2seq` learn to write the answer, `answer` where it begins
+    and ends in the passages, and `tag` which of their tokens are the answer's.
+    """
 
     method: Literal["lora", "qlora"]
+    task: LearnedTask = Field(
+        default="causal", description="What is learned; the model that it starts from must fit."
+    )
     learning_rate: Rate = 2e-4
     packing: bool = Field(default=False, description="Put several short examples in one row.")
+
+    @model_validator(mode="after")
+    def _packed_where_written(self) -> Self:
+        if self.packing and self.task != "causal":
+            raise ValueError("packing with the task causal alone")
+        return self
 
 
 class PromptTuning(_Training):
@@ -248,6 +272,11 @@ Tuning = Annotated[
 def asset_of(tuning: Tuning) -> TunedAsset:
     """The asset whose partition it is."""
     return TUNED_ASSETS[tuning.method]
+
+
+def task_of(tuning: Tuning) -> LearnedTask:
+    """What the tuned model does."""
+    return tuning.task if isinstance(tuning, LoraTuning) else "causal"
 
 
 def is_adapter(tuning: Tuning) -> bool:

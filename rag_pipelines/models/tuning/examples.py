@@ -31,19 +31,36 @@ def examples_of(data: Dataset, tokenizer: Any, most: int) -> Examples:
     And where a conversation with its answer has more than `most` tokens.
     """
     found = Examples(data.examples("train"), data.examples("validation"))
-    if len(found.train) < _LEAST:
+    require_enough(data, len(found.train), len(found.validation))
+    for one in (*found.train, *found.validation):
+        whole = [*messages_of(one), _answer(one)]
+        tokens = tokenizer.apply_chat_template(whole, tokenize=True, return_dict=True)
+        require_short(one, len(tokens["input_ids"]), most)
+    return found
+
+
+def require_enough(data: Dataset, train: int, validation: int) -> None:
+    """Raise `ArtifactError` where so few examples can be learned of that nothing comes of it."""
+    if train < _LEAST:
         raise ArtifactError(
-            f"the dataset {data.digest[:12]} has {len(found.train)} examples to train on, and at "
+            f"the dataset {data.digest[:12]} has {train} examples to train on, and at "
             f"least {_LEAST} are needed; add golden questions or sources of examples to models.yaml"
         )
-    if not found.validation:
+    if not validation:
         raise ArtifactError(
             f"the dataset {data.digest[:12]} has no example for validation, so that nothing would "
             "tell when to stop; add examples about more pages, or change the seed of datasets"
         )
-    for one in (*found.train, *found.validation):
-        _require_short(one, tokenizer, most)
-    return found
+
+
+def require_short(example: Example, tokens: int, most: int) -> None:
+    """Raise `ArtifactError` where an example has more tokens than a row may have."""
+    if tokens > most:
+        raise ArtifactError(
+            f"the example {example.id} of {tokens} tokens is longer than {most}, which is "
+            "max_tokens or the model's context; raise max_tokens if it can be, or leave the "
+            f"example out: {example.contents[-1][:80]!r}"
+        )
 
 
 def rows_of(examples: Sequence[Example]) -> Rows:
@@ -55,14 +72,3 @@ def rows_of(examples: Sequence[Example]) -> Rows:
 
 def _answer(example: Example) -> dict[str, str]:
     return {"role": "assistant", "content": example.completion}
-
-
-def _require_short(example: Example, tokenizer: Any, most: int) -> None:
-    whole = [*messages_of(example), _answer(example)]
-    tokens = tokenizer.apply_chat_template(whole, tokenize=True, return_dict=True)["input_ids"]
-    if len(tokens) > most:
-        raise ArtifactError(
-            f"the example {example.id} of {len(tokens)} tokens is longer than {most}, which is "
-            "max_tokens or the model's context; raise max_tokens if it can be, or leave the "
-            f"example out: {example.contents[-1][:80]!r}"
-        )

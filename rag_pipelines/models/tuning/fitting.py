@@ -88,7 +88,7 @@ def most_tokens(folder: Path, tuning: Fitted) -> int:
     return min(tuning.max_tokens, int(context))
 
 
-def adapter_of(tuning: Adapted, task: str, model: Any, **more: Any) -> LoraConfig:
+def adapter_of(tuning: Adapted, task: str | None, model: Any, **more: Any) -> LoraConfig:
     """The adapter that is trained. Raises `ArtifactError` where the model has no such layers.
 
     There is no dropout where a method compares two probabilities: both must be the same network's.
@@ -186,9 +186,14 @@ def cost_of(trainer: Any) -> dict[str, float]:
     told = {name: one for logs in trainer.state.log_history for name, one in logs.items()}
     return {
         "steps": trainer.state.global_step,
-        "tokens_per_second": told.get("num_tokens", 0.0) / told["train_runtime"],
+        "tokens_per_second": _tokens(told) / told["train_runtime"],
         "peak_memory_bytes": peak_memory(),
     }
+
+
+def _tokens(told: Mapping[str, float]) -> float:
+    """Tokens that were read, as TRL's trainers tell it, or transformers' own."""
+    return told.get("num_tokens", told.get("num_input_tokens_seen", 0.0))
 
 
 def peak_memory() -> int:

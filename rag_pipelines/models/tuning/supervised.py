@@ -1,15 +1,17 @@
-"""Training on examples by TRL: the trainer, and what it came to on those held out.
+"""Training on examples: the trainer, TRL's or transformers', and what it came to on those held out.
 
 Knows what adapters, soft prompts and full training have in common. Only the worker's process
 imports this module.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from math import exp
 from typing import Any, Final
 
 import torch  # noqa: TID253
-from peft import PeftModel  # noqa: TID253
+from peft import PeftModel, get_peft_model  # noqa: TID253
+from transformers import Trainer, TrainingArguments  # noqa: TID253
 from trl.trainer.sft_config import SFTConfig  # noqa: TID253
 from trl.trainer.sft_trainer import SFTTrainer  # noqa: TID253
 
@@ -17,6 +19,7 @@ from rag_pipelines.models.tuning.config import FullTuning, LoraTuning, PromptTun
 from rag_pipelines.models.tuning.examples import Examples, rows_of
 from rag_pipelines.models.tuning.fitting import arguments, cost_of, curves, fitted, quiet
 from rag_pipelines.models.tuning.ppo_guards import require_finite
+from rag_pipelines.models.tuning.tasks import AdapterTask, TaskRows
 from rag_pipelines.models.tuning.training import Trained, Training
 
 _READ: Final = ("input_ids", "attention_mask", "position_ids")
@@ -52,16 +55,46 @@ def trainer_on(
     return quiet(trainer)
 
 
-def learned(trainer: Any, tuning: Supervised, training: Training) -> Trained:
+def task_trainer(
+    task: AdapterTask,
+    rows: TaskRows,
+    model: Any,
+    tokenizer: Any,
+    tuning: LoraTuning,
+    training: Training,
+    adapter: Any,
+) -> Any:
+    """A trainer of another task than going on with a conversation."""
+    trainer = Trainer(
+        model=get_peft_model(model, adapter),
+        args=TrainingArguments(
+            **arguments(tuning, training, len(rows.train), held_out=True),
+            label_names=list(task.labels),
+            include_num_input_tokens_seen="all",
+        ),
+        train_dataset=rows.train,
+        eval_dataset=rows.validation,
+        data_collator=task.collated(tokenizer),
+    )
+    return quiet(trainer)
+
+
+def learned(
+    trainer: Any,
+    tuning: Supervised,
+    training: Training,
+    nats: Callable[[Any], float] | None = None,
+) -> Trained:
     """Train; the network is then the best that was validated. Raises `ArtifactError`.
 
     `perplexity` is that of the answers held out, by token, and `perplexity_before` that of the
-    network without what is learned.
+    network without what is learned. `nats` measures their logarithms where the task is another.
     """
+    nats = nats or _nats
     with _without_adapter(trainer.model):
-        before = _nats(trainer)
+        before = nats(trainer)
     fitted(trainer, tuning, training)
-    after = _nats(trainer)
+    after = nats(trainer)
     require_finite("eval_loss", after)
     figures = {
         "eval_loss": after,
@@ -69,6 +102,13 @@ def learned(trainer: Any, tuning: Supervised, training: Training) -> Trained:
         "perplexity_before": exp(before),
     }
     return Trained(curves(trainer), figures | cost_of(trainer))
+
+
+def mean_loss(trainer: Any) -> float:
+    """The loss of the examples held out, as the network computes it."""
+    loader = trainer.get_eval_dataloader()
+    told = trainer.evaluation_loop(loader, "evaluation", prediction_loss_only=True)
+    return float(told.metrics["eval_loss"])
 
 
 def _without_adapter(model: Any) -> AbstractContextManager[None]:

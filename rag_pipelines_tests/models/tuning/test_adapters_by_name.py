@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from rag_pipelines.errors import ArtifactError
 from rag_pipelines.models.config import BaseSource, Models, Variant
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.tuning.training import Trained
@@ -40,15 +39,6 @@ def test_a_merged_adapter_is_made_into_variants(parent: Path, tmp_path: Path):
     for name in ("nf4", "onnx-fp32"):
         made = factory.make(name)
         assert (made.method, made.made_of, made.dataset) == (name, merged.digest, data.digest)
-
-
-def test_a_base_that_writes_no_text_is_not_trained(parent: Path, artifacts: Artifacts):
-    models = Models(
-        bases={"base": BaseSource(folder=parent, task="embed")}, tuned={"short": examples.lora()}
-    )
-    data = examples.rude(artifacts)
-    with pytest.raises(ArtifactError, match="task embed, and only causal ones can be trained"):
-        Factory(models, artifacts, offline=True).train("short", data.digest)
 
 
 def test_a_killed_training_goes_on_and_ends_as_one_that_was_not(parent: Path, tmp_path: Path):

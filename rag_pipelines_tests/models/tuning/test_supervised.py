@@ -107,7 +107,7 @@ def test_a_merged_model_says_what_the_adapter_said_on_its_base(
 ):
     adapter, room = train(examples.lora()), tmp_path / "merged"
     room.mkdir()
-    merge(friendly, adapter, room)
+    merge(friendly, adapter, room, "causal")
     base = AutoModelForCausalLM.from_pretrained(friendly, dtype=torch.float32)
     with torch.inference_mode():
         unadapted = base(input_ids=torch.tensor([TOKENS])).logits[0].clone()

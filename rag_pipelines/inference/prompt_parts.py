@@ -1,6 +1,7 @@
 """What a prompt of the chat service was made of, read back from its text.
 
-Knows the frame that `prompts/user.txt` puts around passages and question. Does not make prompts.
+Knows the frame that the chat room's `prompts/user.txt` puts around passages and question. Does not
+make prompts.
 """
 
 import re

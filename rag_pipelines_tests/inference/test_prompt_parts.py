@@ -3,7 +3,7 @@
 import pytest
 
 from rag_pipelines.chat.prompt import prompt_of
-from rag_pipelines.chat.prompt_parts import parts_of
+from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.records import Chunk, Hit
 
 
