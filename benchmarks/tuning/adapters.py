@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ from matplotlib.figure import Figure
 from benchmarks.machine import described
 from benchmarks.site import POSTGRESQL
 from rag_pipelines.corpus.extract import extract
+from rag_pipelines.inference.causal import open_causal
+from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
 from rag_pipelines.models.config import Models
+from rag_pipelines.models.likelihood import likelihoods
 from rag_pipelines.models.making import Factory
-from rag_pipelines.models.tuning.config import LoraTuning, PromptTuning
+from rag_pipelines.models.tuning.config import LoraTuning, PromptTuning, is_adapter
 from rag_pipelines.models.tuning.data import Dataset, kept, split_of
 from rag_pipelines.models.tuning.training import Trained
-from rag_pipelines.records import Example
+from rag_pipelines.records import Example, ModelArtifact, no_progress
 from rag_pipelines.storage.artifacts import Artifacts
 
 HERE = Path(__file__).parent
@@ -38,13 +42,13 @@ WORDS = 80
 """Words of a section that are kept: about 120 tokens, so that a CPU gets through them."""
 PAGES = 600
 COMMON: dict[str, Any] = {
-    "batch": 16, "accumulate": 1, "steps": STEPS, "epochs": 100, "evaluate_every": 20,
+    "batch": 4, "accumulate": 1, "steps": STEPS, "epochs": 100, "evaluate_every": 20,
     "max_tokens": 512, "seed": SEED,
 }  # fmt: skip
 MODELS = Models(
     tuned={
-        "lora": LoraTuning(method="lora", learning_rate=1e-3, rank=64, alpha=128, **COMMON),
-        "qlora": LoraTuning(method="qlora", learning_rate=1e-3, rank=64, alpha=128, **COMMON),
+        "lora": LoraTuning(method="lora", learning_rate=1e-3, **COMMON),
+        "qlora": LoraTuning(method="qlora", learning_rate=1e-3, **COMMON),
         "prompt": PromptTuning(
             method="prompt", learning_rate=1e-2, initial_text="The manual of PostgreSQL says:",
             **COMMON,
@@ -80,6 +84,7 @@ class _Run:
         """One model after the other, on the same examples."""
         data = kept(list(_examples(manual)), self._artifacts)
         self.say(f"examples: {json.dumps(data.datasheet())}")
+        self._served("the base", self._factory.make("base"), data)
         for name, tuning in MODELS.tuned.items():
             self.say(f"settings of {name}: {tuning.model_dump_json()}")
             self._train(name, data)
@@ -95,6 +100,18 @@ class _Run:
                 file.write(f"{json.dumps({'of': name} | _short(point))}\n")
         seconds = time.process_time() - began
         self.say(f"{name}: {json.dumps(_short(told.figures))}, {seconds:.0f} CPU s")
+        served = self._factory.merge(name) if is_adapter(MODELS.tuned[name]) else made
+        self._served(name, served, data)
+
+    def _served(self, name: str, model: ModelArtifact, data: Dataset) -> None:
+        """The answers' perplexity by the model in full precision, as it is served."""
+        folder = self._artifacts.open(model.digest).folder
+        tokenizer, examples = ChatTokenizer(folder), data.examples("validation")
+        causal = open_causal(folder, torch.get_num_threads())
+        found = likelihoods(causal, tokenizer, examples, no_progress)
+        tokens = {one.id: len(tokenizer.ids(one.completion)) for one in examples}
+        nats = -sum(found[key] * count for key, count in tokens.items()) / sum(tokens.values())
+        self.say(f"{name} as it is served: perplexity {exp(nats):.3f}")
 
     def _curve(self, step: int, figures: Mapping[str, float]) -> None:
         self.say(f"{step}: {json.dumps(_short(figures))}")

@@ -39,6 +39,15 @@ measure: {questions: 0, answer_tokens: 8, text_tokens: 512, window: 64, repeats:
 weights: {answers: 0}
 gate: {latency: 20, memory: 3}
 """
+REINFORCED = """\
+  reward:
+    {method: reward, rank: 8, alpha: 16, steps: 24, batch: 8, accumulate: 1, learning_rate: 1.0e-2,
+     evaluate_every: 12}
+  ppo:
+    {method: ppo, of: barely, reward: reward, rank: 8, alpha: 16, steps: 4, batch: 8, accumulate: 2,
+     rollout: 16, rounds: 2, answer_tokens: 8, learning_rate: 1.0e-2, evaluate_every: 1}
+"""
+"""Added to the table `tuned`."""
 CHAMPION = {"RAG_GENERATOR": "registry:champion"}
 
 
@@ -163,3 +172,18 @@ def test_a_person_goes_back_and_forth_and_both_are_recorded(tuned: Installation,
     done = tuned.run("models", "promote", "nobody", **CHAMPION)
     assert done.returncode == 2
     assert "No model 'nobody' was made here" in done.stderr
+
+
+def test_a_reward_model_is_trained_on_opinions_and_a_policy_on_its_scores(tuned: Installation):
+    models = tuned.home.parent / "models.yaml"
+    models.write_text(models.read_text().replace("variants: {}", f"{REINFORCED}variants: {{}}"))
+    done = tuned.run("models", "tune", "reward", "ppo", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)["models"]}
+    assert [rows[name]["state"] for name in ("reward", "ppo")] == ["made", "made"]
+    client = mlflow_client(f"sqlite:///{tuned.home}/mlflow.db")
+    [experiment] = client.search_experiments(filter_string="name = 'models'")
+    runs = client.search_runs([experiment.experiment_id])
+    reached = {run.info.run_name: run.data.metrics for run in runs}
+    assert reached["training: reward"]["test_accuracy"] >= 0.8
+    assert reached["training: ppo"]["reward"] > reached["training: ppo"]["reward_before"]
