@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_pipelines.errors import ArtifactError, UserError
+from rag_pipelines.inference.names import REGISTRY
 from rag_pipelines.lib.model_worker import ModelWorker
 from rag_pipelines.lib.project import Project
 from rag_pipelines.lib.service import wait_until_served
@@ -125,7 +126,8 @@ def serve_promoted(project: Project) -> str | None:
     """Publish the champion now where the settings serve it; how that went, or None."""
     pointer = project.releases.current()
     settings = project.settings
-    if pointer is None or "registry:" not in f"{settings.generator} {settings.challenger}":
+    named = [one.provider for one in (settings.generator, settings.challenger) if one]
+    if pointer is None or REGISTRY not in named:
         return None
     moved = project.releases.publish(pointer.release, project.model(), "promotion", project.trial())
     return str(wait_until_served(settings, moved.generation))

@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from rag_pipelines.defs.models.checks import (
-    onnx_agreement_within_limit,
-    onnx_perplexity_within_limit,
+    onnx_agrees,
+    onnx_within_limit,
 )
 from rag_pipelines.lib.partitions import ONNX
 from rag_pipelines.lib.project import Project
@@ -33,7 +33,7 @@ def checked(tmp_path: Path, **told: float) -> dict[str, dg.AssetCheckEvaluation]
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions(str(ONNX.name), ["graph"])
         result = dg.materialize(
-            [onnx_model, onnx_agreement_within_limit, onnx_perplexity_within_limit],
+            [onnx_model, onnx_agrees, onnx_within_limit],
             partition_key="graph",
             instance=instance,
             resources={"project": project},

@@ -1,5 +1,7 @@
 """What must hold of a variant before it is compared with others."""
 
+from typing import Any
+
 import dagster as dg
 
 from rag_pipelines.defs.models.assets import BASE_PERPLEXITY
@@ -9,9 +11,6 @@ from rag_pipelines.lib.versions import materialized, told
 from rag_pipelines.models.figures import COSINE, SAME_SPANS, heading
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts
-
-LIMIT = "perplexity_within_limit"
-_AGREEMENT = "agreement_within_limit"
 
 
 @dg.asset_check(asset="base_model", blocking=True)
@@ -24,36 +23,38 @@ def files_are_whole(
     return dg.AssetCheckResult(passed=all(sizes), metadata={"bytes": sum(sizes)})
 
 
-@dg.asset_check(asset="quantized_model", name=LIMIT, blocking=True, partitions_def=QUANTIZED)
-def quantized_perplexity_within_limit(
-    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """A variant that lost more than `models.yaml` allows would answer worse, if faster."""
-    return within_limit(context, project, "quantized_model")
+def limited(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
+    """The check that a model lost no more of its base's perplexity than `models.yaml` allows."""
+
+    @dg.asset_check(
+        asset=asset, name="perplexity_within_limit", blocking=True, partitions_def=partitions
+    )
+    def perplexity_within_limit(
+        context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+    ) -> dg.AssetCheckResult:
+        """What forgot how the corpus reads would answer worse, if faster or about one thing."""
+        return _within_limit(context, project, asset)
+
+    return perplexity_within_limit
 
 
-@dg.asset_check(asset="onnx_model", name=LIMIT, blocking=True, partitions_def=ONNX)
-def onnx_perplexity_within_limit(
-    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """As of a quantized model: what is faster may not be so much worse."""
-    return within_limit(context, project, "onnx_model")
+def _agreeing(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=asset, name="agreement_within_limit", blocking=True, partitions_def=partitions
+    )
+    def agreement_within_limit(
+        context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
+    ) -> dg.AssetCheckResult:
+        """An embedder far from its base finds other passages, and a reader gives other answers."""
+        return _agrees(context, project, asset)
+
+    return agreement_within_limit
 
 
-@dg.asset_check(asset="quantized_model", name=_AGREEMENT, blocking=True, partitions_def=QUANTIZED)
-def quantized_agreement_within_limit(
-    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """An embedder far from its base finds other passages, and a reader gives other answers."""
-    return _agrees(context, project, "quantized_model")
-
-
-@dg.asset_check(asset="onnx_model", name=_AGREEMENT, blocking=True, partitions_def=ONNX)
-def onnx_agreement_within_limit(
-    context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-) -> dg.AssetCheckResult:
-    """As of a quantized model: a graph embeds and reads as its base does, or near enough."""
-    return _agrees(context, project, "onnx_model")
+quantized_within_limit = limited("quantized_model", QUANTIZED)
+onnx_within_limit = limited("onnx_model", ONNX)
+quantized_agrees = _agreeing("quantized_model", QUANTIZED)
+onnx_agrees = _agreeing("onnx_model", ONNX)
 
 
 def _agrees(
@@ -74,7 +75,7 @@ def _agrees(
     )
 
 
-def within_limit(
+def _within_limit(
     context: dg.AssetCheckExecutionContext, project: Project, asset: str
 ) -> dg.AssetCheckResult:
     name = context.partition_key

@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from rag_pipelines.defs.models.checks import LIMIT, within_limit
+from rag_pipelines.defs.models.checks import limited
 from rag_pipelines.defs.models.tuned import LEARNED
 from rag_pipelines.lib.partitions import FINE_TUNED, LORA, PROMPT_TUNED, REINFORCED, REWARD
 from rag_pipelines.lib.project import Project
@@ -30,24 +30,13 @@ def _learned(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetCh
     return validation_improved
 
 
-def _limited(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset=asset, name=LIMIT, blocking=True, partitions_def=partitions)
-    def perplexity_within_limit(
-        context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-    ) -> dg.AssetCheckResult:
-        """A model that learned one thing may not forget how the corpus reads."""
-        return within_limit(context, project, asset)
-
-    return perplexity_within_limit
-
-
 adapter_improved = _learned("lora_adapter", LORA)
 prompt_improved = _learned("prompt_tuned_model", PROMPT_TUNED)
 fine_tuned_improved = _learned("fine_tuned_model", FINE_TUNED)
-merged_within_limit = _limited("merged_model", LORA)
-prompt_within_limit = _limited("prompt_tuned_model", PROMPT_TUNED)
-fine_tuned_within_limit = _limited("fine_tuned_model", FINE_TUNED)
-reinforced_within_limit = _limited("ppo_model", REINFORCED)
+merged_within_limit = limited("merged_model", LORA)
+prompt_within_limit = limited("prompt_tuned_model", PROMPT_TUNED)
+fine_tuned_within_limit = limited("fine_tuned_model", FINE_TUNED)
+reinforced_within_limit = limited("ppo_model", REINFORCED)
 
 
 @dg.asset_check(asset="reward_model", blocking=True, partitions_def=REWARD)
