@@ -126,8 +126,8 @@ def serve_promoted(project: Project) -> str | None:
     """Publish the champion now where the settings serve it; how that went, or None."""
     pointer = project.releases.current()
     settings = project.settings
-    named = [one.provider for one in (settings.generator, settings.challenger) if one]
-    if pointer is None or REGISTRY not in named:
+    named = (settings.generator or "", settings.challenger or "")
+    if pointer is None or not any(one.startswith(f"{REGISTRY}:") for one in named):
         return None
     moved = project.releases.publish(pointer.release, project.model(), "promotion", project.trial())
     return str(wait_until_served(settings, moved.generation))
