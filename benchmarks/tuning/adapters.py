@@ -6,6 +6,7 @@ page's title; pages of validation are not trained on.
 """
 
 import argparse
+import io
 import json
 import random
 import re
@@ -28,79 +29,90 @@ from rag_pipelines.inference.chat_tokenizer import ChatTokenizer
 from rag_pipelines.models.config import Models
 from rag_pipelines.models.likelihood import likelihoods
 from rag_pipelines.models.making import Factory
-from rag_pipelines.models.tuning.config import LoraTuning, PromptTuning, is_adapter
+from rag_pipelines.models.tuning.config import is_adapter
 from rag_pipelines.models.tuning.data import Dataset, kept, split_of
 from rag_pipelines.models.tuning.training import Trained
 from rag_pipelines.records import Example, ModelArtifact, no_progress
 from rag_pipelines.storage.artifacts import Artifacts
 
 HERE = Path(__file__).parent
-CURVES = "adapters-curves.jsonl"
 SEED = 0
-STEPS = 100
 WORDS = 80
 """Words of a section that are kept: about 120 tokens, so that a CPU gets through them."""
-PAGES = 600
-COMMON: dict[str, Any] = {
-    "batch": 4, "accumulate": 1, "steps": STEPS, "epochs": 100, "evaluate_every": 20,
-    "max_tokens": 512, "seed": SEED,
-}  # fmt: skip
-MODELS = Models(
-    tuned={
-        "lora": LoraTuning(method="lora", learning_rate=1e-3, **COMMON),
-        "qlora": LoraTuning(method="qlora", learning_rate=1e-3, **COMMON),
-        "prompt": PromptTuning(
-            method="prompt", learning_rate=1e-2, initial_text="The manual of PostgreSQL says:",
-            **COMMON,
-        ),
-    }
-)  # fmt: skip
 _HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
 def main() -> None:
-    """Train all three and tell what they came to."""
+    """Train them and tell what they came to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="where models are kept")
     parser.add_argument("--manual", type=Path, default=POSTGRESQL, help="a folder of HTML pages")
+    parser.add_argument("--pages", type=int, default=400, help="sections, each of another page")
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--only", nargs="+", default=["lora", "qlora", "prompt"])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument(
+        "--name", default="adapters", help="what log, curves and picture are called"
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    with (HERE / "adapters.log").open("w") as log:
-        run = _Run(options.home, lambda text: print(text, file=log, flush=True))
+    with (HERE / f"{options.name}.log").open("w") as log:
+        run = _Run(options, lambda text: print(text, file=log, flush=True))
         run.say(f"{described()}, {options.threads} thread, {_accelerator()}, seed {SEED}")
-        run.run(options.manual)
+        run.run(options.manual, options.pages)
+
+
+def _models(options: argparse.Namespace) -> Models:
+    common: dict[str, Any] = {
+        "batch": options.batch, "accumulate": 1, "steps": options.steps, "epochs": 100,
+        "evaluate_every": 20, "max_tokens": 512, "seed": SEED,
+    }  # fmt: skip
+    low_rank = {"learning_rate": 1e-3, "rank": options.rank, "alpha": 2 * options.rank}
+    told = {
+        "lora": {"method": "lora"} | low_rank,
+        "qlora": {"method": "qlora"} | low_rank,
+        "prompt": {
+            "method": "prompt",
+            "learning_rate": 1e-2,
+            "initial_text": "The manual of PostgreSQL says:",
+        },
+    }
+    return Models.model_validate({"tuned": {name: told[name] | common for name in options.only}})
 
 
 class _Run:
-    def __init__(self, home: Path, write: Callable[[str], object]) -> None:
+    def __init__(self, options: argparse.Namespace, write: Callable[[str], object]) -> None:
         self._write = write
         self._began = time.perf_counter()
-        self._artifacts = Artifacts(home / "artifacts")
-        self._factory = Factory(MODELS, self._artifacts, True, curve=self._curve)
-        (HERE / CURVES).write_text("")
+        self._models = _models(options)
+        self._artifacts = Artifacts(options.home / "artifacts")
+        self._factory = Factory(self._models, self._artifacts, True, curve=self._curve)
+        self._curves = HERE / f"{options.name}-curves.jsonl"
+        self._curves.write_text("")
 
-    def run(self, manual: Path) -> None:
+    def run(self, manual: Path, pages: int) -> None:
         """One model after the other, on the same examples."""
-        data = kept(list(_examples(manual)), self._artifacts)
+        data = kept(list(_examples(manual, pages)), self._artifacts)
         self.say(f"examples: {json.dumps(data.datasheet())}")
         self._served("the base", self._factory.make("base"), data)
-        for name, tuning in MODELS.tuned.items():
+        for name, tuning in self._models.tuned.items():
             self.say(f"settings of {name}: {tuning.model_dump_json()}")
             self._train(name, data)
-        (HERE / "adapters.png").write_bytes(_picture())
+        self._curves.with_name(f"{self._curves.stem}.png").write_bytes(_picture(self._curves))
         self.say("done")
 
     def _train(self, name: str, data: Dataset) -> None:
         began = time.process_time()
         made = self._factory.train(name, data.digest)
         told = Trained.read(self._artifacts.root / made.digest)
-        with (HERE / CURVES).open("a") as file:
+        with self._curves.open("a") as file:
             for point in told.curves:
                 file.write(f"{json.dumps({'of': name} | _short(point))}\n")
         seconds = time.process_time() - began
         self.say(f"{name}: {json.dumps(_short(told.figures))}, {seconds:.0f} CPU s")
-        served = self._factory.merge(name) if is_adapter(MODELS.tuned[name]) else made
+        served = self._factory.merge(name) if is_adapter(self._models.tuned[name]) else made
         self._served(name, served, data)
 
     def _served(self, name: str, model: ModelArtifact, data: Dataset) -> None:
@@ -121,12 +133,12 @@ class _Run:
         self._write(f"{time.perf_counter() - self._began:7.1f} s  {text}")
 
 
-def _examples(manual: Path) -> Iterator[Example]:
+def _examples(manual: Path, pages: int) -> Iterator[Example]:
     """A section of each of some pages, in an order that follows from the seed."""
     files = sorted(manual.glob("*.html"))
     found = 0
     for path in random.Random(SEED).sample(files, len(files)):
-        if found == PAGES:
+        if found == pages:
             return
         read = extract(path.read_bytes(), path.name)
         title = read.title.partition(":")[2].strip() or read.title
@@ -154,14 +166,12 @@ def _short(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.5g}") for name, value in figures.items()}
 
 
-def _picture() -> bytes:
-    import io
-
-    points = [json.loads(line) for line in (HERE / CURVES).read_text().splitlines()]
+def _picture(curves: Path) -> bytes:
+    points = [json.loads(line) for line in curves.read_text().splitlines()]
     picture = Figure(figsize=(9, 3.2), layout="constrained", dpi=90)
     FigureCanvasAgg(picture)
     for axes, key in zip(picture.subplots(1, 2).flat, ("loss", "eval_loss"), strict=True):
-        for name in MODELS.tuned:
+        for name in dict.fromkeys(p["of"] for p in points):
             drawn = [(p["step"], p[key]) for p in points if p["of"] == name and key in p]
             axes.plot(*zip(*drawn, strict=True), label=name)
         axes.set_title(key, fontsize=10)
