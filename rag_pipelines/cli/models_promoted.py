@@ -7,7 +7,7 @@ import typer
 
 from rag_pipelines.cli.output import Json, console, print_json, progress_bars
 from rag_pipelines.lib.project import Project
-from rag_pipelines.models.promotions import Promotion
+from rag_pipelines.models.promotions import ROLES, Promotion
 from rag_pipelines.settings import settings
 
 By = Annotated[str | None, typer.Option(help="Who decides; default the user of this machine.")]
@@ -65,16 +65,17 @@ def _by_gate(project: Project) -> None:
 
 
 def _tell(project: Project, as_json: bool) -> None:
-    """Who is the champion now, and whether the chat service follows."""
+    """Who is the champion now, who the challenger and why, and whether the service follows."""
     from rag_pipelines.lib.promotion import serve_promoted
 
     served = serve_promoted(project)
-    found = project.promotions.newest("champion")
+    found = {role: project.promotions.newest(role) for role in ROLES}
     if as_json:
-        print_json({"champion": _row(found) if found else None, "served": served})
+        rows = {role: _row(one) if one else None for role, one in found.items()}
+        print_json(rows | {"served": served})
         return
-    if found:
-        console.print(_line(found), highlight=False, markup=False)
+    for one in filter(None, found.values()):
+        console.print(_line(one), highlight=False, markup=False)
     if served is None:
         console.print("To serve it, set RAG_GENERATOR=registry:champion and run: rag ingest --all")
 

@@ -42,11 +42,11 @@ gate: {latency: 20, memory: 3}
 """
 FROM_PAIRS = """\
   reward:
-    {method: reward, rank: 8, alpha: 16, steps: 24, batch: 8, accumulate: 1, learning_rate: 1.0e-2,
-     evaluate_every: 12}
+    {method: reward, rank: 8, alpha: 16, steps: 16, batch: 8, accumulate: 1, learning_rate: 1.0e-2,
+     evaluate_every: 8}
   preferred:
-    {method: dpo, of: better, rank: 8, alpha: 16, steps: 12, batch: 8, accumulate: 1,
-     learning_rate: 1.0e-3, evaluate_every: 12}
+    {method: dpo, of: better, rank: 8, alpha: 16, steps: 8, batch: 8, accumulate: 1,
+     learning_rate: 1.0e-3, evaluate_every: 8}
 """
 """Added to the table `tuned`."""
 CHAMPION = {"RAG_GENERATOR": "registry:champion"}
@@ -128,7 +128,8 @@ def test_the_adapter_that_barely_learned_is_not_promoted_and_why_is_told(
     tuned: Installation, served: str
 ):
     before = Promotions(tuned.home / "promotions.json").all()
-    assert told(tuned, served, "promote")["champion"]["name"] == "better"
+    said = told(tuned, served, "promote")
+    assert (said["champion"]["name"], said["challenger"]["name"]) == ("better", "barely")
     again = Promotions(tuned.home / "promotions.json")
     assert [one for one in again.all() if one.role == "champion"] == [
         one for one in before if one.role == "champion"
