@@ -9,7 +9,7 @@ _PANELS: Sequence[tuple[str, Sequence[str]]] = (
     ("loss, nats a token", ("loss", "eval_loss")),
     ("reward", ("reward", "eval_reward", "margin", "eval_margin")),
     ("accuracy on pairs", ("accuracy", "eval_accuracy")),
-    ("divergence from the parent, nats an answer", ("kl",)),
+    ("divergence, nats an answer", ("kl",)),
     ("learning rate", ("learning_rate",)),
     ("entropy, nats a token", ("entropy",)),
     ("weight of the divergence", ("kl_weight",)),
@@ -30,7 +30,7 @@ def curves_png(trained: Trained, title: str) -> bytes:
     FigureCanvasAgg(picture)
     picture.suptitle(title if panels else f"{title}: nothing was told of it", fontsize=11)
     grid = picture.subplots(rows, _COLUMNS, squeeze=False).flat
-    for axes, (label, drawn) in zip(grid, panels, strict=False):
+    for (label, drawn), axes in zip(panels, grid, strict=False):
         for colour, (name, points) in zip(_COLOURS, drawn.items(), strict=False):
             steps, values = zip(*points, strict=True)
             axes.plot(steps, values, marker=".", color=colour, label=name)

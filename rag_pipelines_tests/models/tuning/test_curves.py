@@ -23,3 +23,10 @@ def test_a_training_that_told_nothing_is_still_a_picture():
 
 def test_the_same_curves_are_the_same_picture():
     assert curves_png(Trained(LOSS, {}), "lora") == curves_png(Trained(LOSS, {}), "lora")
+
+
+def test_a_place_without_figures_stays_empty():
+    picture = imread(io.BytesIO(curves_png(Trained(LOSS, {}), "lora")))[..., :3]
+    middle = picture.shape[1] // 2
+    assert picture[:, :middle].min() < 1
+    assert picture[80:, middle + 40 :].min() == 1
