@@ -177,6 +177,8 @@ def _show(found: "Recorded") -> None:
     comparison = found.comparison
     console.print(comparison.verdict.reason, highlight=False, markup=False)
     console.print(_table(found), soft_wrap=False, highlight=False)
+    if comparison.note:
+        console.print(f"{comparison.base}: {comparison.note}", highlight=False, markup=False)
     left_out = [f"not ranked: {why}" for why in comparison.disqualified.values()]
     left_out += [f"missing: {name}: {why}" for name, why in comparison.missing.items()]
     for line in left_out:

@@ -24,6 +24,7 @@ def as_markdown(comparison: Comparison) -> str:
         [
             f"**{comparison.verdict.winner or 'No winner'}**: {comparison.verdict.reason}",
             _table(comparison),
+            *([f"{comparison.base}: {comparison.note}"] if comparison.note else []),
             *_listed("Not ranked", comparison.disqualified.values()),
             *_listed("Missing", [f"{name}: {why}" for name, why in comparison.missing.items()]),
         ]

@@ -23,7 +23,8 @@ class Comparison:
     """Variants of `base`, best first and those that are not ranked after them.
 
     `weights` are those that counted: that of the answers is 0 where none could be compared.
-    `missing` are the variants that `models.yaml` asks for and that have no row, with why.
+    `missing` are the variants that `models.yaml` asks for and that have no row, with why. `note` is
+    what a reader must know of the base; empty where that is nothing.
     """
 
     base: str
@@ -31,6 +32,7 @@ class Comparison:
     rows: tuple[Row, ...]
     missing: Mapping[str, str]
     verdict: Verdict
+    note: str = ""
 
     @property
     def disqualified(self) -> dict[str, str]:
@@ -63,7 +65,14 @@ def compare(
         if name not in missing
     )
     verdict = verdict_of(rows, weights, base, without_answers)
-    return Comparison(base=base, weights=weights, rows=rows, missing=missing, verdict=verdict)
+    return Comparison(
+        base=base,
+        weights=weights,
+        rows=rows,
+        missing=missing,
+        verdict=verdict,
+        note=made[base].note if base in made else "",
+    )
 
 
 def _figures(artifact: ModelArtifact, metrics: Iterable[Metric]) -> dict[str, Figure]:

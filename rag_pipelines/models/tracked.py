@@ -90,6 +90,7 @@ def _recorded(run: Any, children: Iterable[Any], named: Mapping[str, Version]) -
         rows=tuple(rows),
         missing={key[begun:]: why for key, why in told.items() if key.startswith(tags.MISSING)},
         verdict=Verdict(winner=winner, score=score, reason=told[tags.REASON]),
+        note=told.get(tags.BASE_NOTE, ""),
     )
     return Recorded(
         run_id=run.info.run_id,

@@ -162,6 +162,7 @@ class _Writing:
         note = as_markdown(self.comparison)
         return {
             tags.BASE: self.comparison.base,
+            **({tags.BASE_NOTE: self.comparison.note} if self.comparison.note else {}),
             tags.WINNER: verdict.winner or tags.NO_WINNER,
             tags.REASON: tags.fitting(verdict.reason),
             tags.NOTE: note if len(note) <= tags.LONGEST else tags.fitting(verdict.reason),

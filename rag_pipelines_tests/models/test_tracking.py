@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rag_pipelines.errors import ArtifactError, UserError
+from rag_pipelines.models.cards import as_markdown
 from rag_pipelines.models.comparison import Comparison
 from rag_pipelines.models.config import Models, Weights
 from rag_pipelines.models.registry import aliases
@@ -47,6 +48,8 @@ def test_the_whole_comparison_is_rebuilt_from_mlflow_alone(factory: Factory):
     run = factory.record()
     found = compared(factory.uri)
     assert found.comparison == factory.compared()
+    assert found.comparison.note == "The shipped weights were 4-bit once."
+    assert f"base: {found.comparison.note}" in as_markdown(found.comparison)
     assert (found.run_id, set(found.run_ids)) == (run, set(MEASURED))
     assert found.context == {key: str(value) for key, value in CONTEXT.items()}
     assert found.aliases["challenger"].variant == "onnx-int8"
