@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM  # noqa: TID253
 from rag_pipelines.errors import ModelUnavailable
 from rag_pipelines.inference.causal import Cache, Logits
 from rag_pipelines.inference.causal_onnx import context_of
+from rag_pipelines.inference.four_bits import unpacked
 
 SOFT_PROMPT = "soft_prompt.safetensors"
 """In a prompt-tuned model's folder: vectors (tokens, width) that stand before every prompt."""
@@ -44,7 +45,7 @@ class TorchCausal:
             )
         except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
             raise ModelUnavailable(f"{folder} cannot be loaded: {str(error)[:300]}") from error
-        self._model = model.eval()
+        self._model = unpacked(model.eval())
         self._soft_prompt = self._soft_prompt_of(folder)
         self.context_tokens -= 0 if self._soft_prompt is None else len(self._soft_prompt)
 

@@ -19,6 +19,7 @@ from transformers import (  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
 from rag_pipelines.inference.auto.task import TYPES, inputs_of
+from rag_pipelines.inference.four_bits import unpacked
 from rag_pipelines.models.config import Task
 from rag_pipelines.models.onnx_attention import attends_to_all, traced
 from rag_pipelines.models.onnx_export import Exportable
@@ -114,13 +115,13 @@ def _cache_shape(config: Any) -> tuple[int, int, int]:
 def _embed(folder: Path) -> Exportable:
     model: Any = AutoModel.from_pretrained(folder, **_LOADED)
     # An output named `embedding` would clash with a name that the exporter gives.
-    return _encoder(Pooled(model, _first_token(folder)), [], ["sentence_embedding"])
+    return _encoder(Pooled(unpacked(model), _first_token(folder)), [], ["sentence_embedding"])
 
 
 def _answer(folder: Path) -> Exportable:
     model: Any = AutoModelForQuestionAnswering.from_pretrained(folder, **_LOADED)
     types = [TYPES] if TYPES in inputs_of(model) else []
-    return _encoder(Spans(model), types, ["start_logits", "end_logits"])
+    return _encoder(Spans(unpacked(model)), types, ["start_logits", "end_logits"])
 
 
 def _encoder(module: nn.Module, types: list[str], outputs: list[str]) -> Exportable:

@@ -20,6 +20,7 @@ from rag_pipelines.inference.auto.refusals import (
 )
 from rag_pipelines.inference.auto.sources import folder_of
 from rag_pipelines.inference.auto.task import Parts, Task
+from rag_pipelines.inference.four_bits import unpacked
 
 _CHUNK = 1 << 20
 
@@ -90,7 +91,7 @@ def _loaded(
                 **where,
             )
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder.path, **where)
-        model = model.to(device).eval()
+        model = unpacked(model.to(device).eval())
     except Exception as error:  # of files that are anybody's, libraries raise anything
         raise ModelUnavailable(
             f"{name}: cannot be loaded ({type(error).__name__}: {str(error)[:300]}); save it anew"

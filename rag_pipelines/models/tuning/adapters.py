@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch  # noqa: TID253
-from bitsandbytes.nn.modules import Linear4bit  # noqa: TID253
 from peft import PeftModel  # noqa: TID253
 from transformers import AutoModelForCausalLM  # noqa: TID253
 
 from rag_pipelines.errors import ArtifactError
+from rag_pipelines.inference.four_bits import unpacked
 from rag_pipelines.models.base import CARD, with_all_but_weights
 from rag_pipelines.models.quantize import configuration
 from rag_pipelines.models.tuning.config import LoraTuning
@@ -125,12 +125,7 @@ def _base(
         device_map={"": torch.cuda.current_device() if device == "cuda" else device},
         **settings,
     )
-    for module in model.modules():
-        # On processors with AVX512-BF16, bitsandbytes 0.50 packs weights when they are validated,
-        # and computes packed ones without gradients from then on.
-        if isinstance(module, Linear4bit):
-            module.support_avx512bf16_for_cpu = False
-    return model
+    return unpacked(model, learns=True)
 
 
 def _forget_place(room: Path) -> None:
