@@ -1,5 +1,6 @@
 """What must hold of a variant before it is compared with others."""
 
+from collections.abc import Callable
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,8 @@ from rag_pipelines.models.figures import COSINE, SAME_SPANS, heading
 from rag_pipelines.records import ModelArtifact
 from rag_pipelines.storage.artifacts import Artifacts
 
+_Judge = Callable[[dg.AssetCheckExecutionContext, Project, str], dg.AssetCheckResult]
+
 
 @dg.asset_check(asset="base_model", blocking=True)
 def files_are_whole(
@@ -23,38 +26,31 @@ def files_are_whole(
     return dg.AssetCheckResult(passed=all(sizes), metadata={"bytes": sum(sizes)})
 
 
-def limited(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
-    """The check that a model lost no more of its base's perplexity than `models.yaml` allows."""
+def _judged(
+    name: str, why: str, judge: _Judge, asset: str, partitions: dg.PartitionsDefinition[Any]
+) -> dg.AssetChecksDefinition:
+    """A blocking check of each partition of an asset."""
 
     @dg.asset_check(
-        asset=asset, name="perplexity_within_limit", blocking=True, partitions_def=partitions
+        asset=asset, name=name, description=why, blocking=True, partitions_def=partitions
     )
-    def perplexity_within_limit(
+    def judged(
         context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
     ) -> dg.AssetCheckResult:
-        """What forgot how the corpus reads would answer worse, if faster or about one thing."""
-        return _within_limit(context, project, asset)
+        return judge(context, project, asset)
 
-    return perplexity_within_limit
+    return judged
+
+
+def limited(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
+    """The check that a model lost no more of its base's perplexity than `models.yaml` allows."""
+    why = "What forgot how the corpus reads would answer worse, if faster or about one thing."
+    return _judged("perplexity_within_limit", why, _within_limit, asset, partitions)
 
 
 def _agreeing(asset: str, partitions: dg.PartitionsDefinition[Any]) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=asset, name="agreement_within_limit", blocking=True, partitions_def=partitions
-    )
-    def agreement_within_limit(
-        context: dg.AssetCheckExecutionContext, project: dg.ResourceParam[Project]
-    ) -> dg.AssetCheckResult:
-        """An embedder far from its base finds other passages, and a reader gives other answers."""
-        return _agrees(context, project, asset)
-
-    return agreement_within_limit
-
-
-quantized_within_limit = limited("quantized_model", QUANTIZED)
-onnx_within_limit = limited("onnx_model", ONNX)
-quantized_agrees = _agreeing("quantized_model", QUANTIZED)
-onnx_agrees = _agreeing("onnx_model", ONNX)
+    why = "An embedder far from its base finds other passages, and a reader gives other answers."
+    return _judged("agreement_within_limit", why, _agrees, asset, partitions)
 
 
 def _agrees(
@@ -89,6 +85,12 @@ def _within_limit(
         description=f"{name} loses {lost:.1%} of its base's perplexity, {allowed:.0%} allowed",
         metadata={"lost": lost, "allowed": allowed},
     )
+
+
+quantized_within_limit = limited("quantized_model", QUANTIZED)
+onnx_within_limit = limited("onnx_model", ONNX)
+quantized_agrees = _agreeing("quantized_model", QUANTIZED)
+onnx_agrees = _agreeing("onnx_model", ONNX)
 
 
 @dg.asset_check(asset="model_comparison")

@@ -26,9 +26,10 @@ from rag_pipelines.models.tuning.fitting import (
     loaded,
     memory_told,
     most_tokens,
+    plain_tokenizer,
 )
 from rag_pipelines.models.tuning.supervised import learned, mean_loss, task_trainer, trainer_on
-from rag_pipelines.models.tuning.tasks import plain_tokenizer, rows_for, task_named
+from rag_pipelines.models.tuning.tasks import rows_for, task_named
 from rag_pipelines.models.tuning.training import TRAINING, Trained, Training
 
 _CONFIG: Final = "adapter_config.json"

@@ -67,11 +67,14 @@ def loaded(auto: Any, folder: Path, **options: Any) -> Any:
         raise ArtifactError(f"{folder} cannot be loaded: {str(error)[:300]}") from error
 
 
+def plain_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a folder, which need not know conversations."""
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
 def chat_tokenizer(folder: Path) -> Any:
     """The tokenizer in a folder, which pads. Raises `ArtifactError` without a chat template."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=False
-    )
+    tokenizer = plain_tokenizer(folder)
     if tokenizer.chat_template is None:
         raise ArtifactError(
             f"the tokenizer of {folder.name[:12]} has no chat template, so that conversations "

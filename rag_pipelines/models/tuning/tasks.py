@@ -6,12 +6,10 @@ module.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import transformers  # noqa: TID253
 from datasets import Dataset as Rows  # noqa: TID253
-from transformers import AutoTokenizer  # noqa: TID253
 
 from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.models.tuning.data import Dataset
@@ -73,11 +71,6 @@ def task_named(name: str) -> AdapterTask:
     return _TASKS[name]
 
 
-def plain_tokenizer(folder: Path) -> Any:
-    """The tokenizer in a folder, which need not know conversations."""
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-
-
 def rows_for(task: AdapterTask, data: Dataset, tokenizer: Any, most: int) -> TaskRows:
     """What can be learned of a dataset at a task.
 
@@ -104,9 +97,10 @@ def _rows(
 def _rewritten(example: Example, tokenizer: Any) -> Row:
     """The conversation's texts, and the answer that is made of them."""
     asked = tokenizer("\n\n".join(example.contents))
-    labels = tokenizer(text_target=example.completion)["input_ids"]
-    return {"input_ids": asked["input_ids"], "attention_mask": asked["attention_mask"]} | {
-        "labels": labels
+    return {
+        "input_ids": asked["input_ids"],
+        "attention_mask": asked["attention_mask"],
+        "labels": tokenizer(text_target=example.completion)["input_ids"],
     }
 
 
@@ -155,12 +149,10 @@ def _places(answer: str, passages: str) -> Iterator[tuple[int, int]]:
     Nowhere, unless all of it does.
     """
     whole = answer.strip()
-    found = [(passages.find(one), len(one)) for one in [whole] if one]
-    if found and found[0][0] < 0:
-        texts = [whole[one.start : one.end] for one in sentences(whole)]
-        found = [(passages.find(one), len(one)) for one in texts if one]
-    if all(at >= 0 for at, _ in found):
-        yield from ((at, at + length) for at, length in found)
+    parts = [whole[one.start : one.end] for one in sentences(whole)]
+    texts = [whole] if whole in passages else parts
+    if all(one in passages for one in texts):
+        yield from ((at := passages.find(one), at + len(one)) for one in texts)
 
 
 _TASKS: Final[dict[str, AdapterTask]] = {

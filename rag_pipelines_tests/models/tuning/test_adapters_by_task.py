@@ -18,7 +18,8 @@ from rag_pipelines.inference.prompt_parts import parts_of
 from rag_pipelines.models.config import BaseSource, Models
 from rag_pipelines.models.making import Factory
 from rag_pipelines.models.tuning.data import Dataset, kept
-from rag_pipelines.models.tuning.tasks import LABELS, plain_tokenizer, rows_for, task_named
+from rag_pipelines.models.tuning.fitting import plain_tokenizer
+from rag_pipelines.models.tuning.tasks import LABELS, rows_for, task_named
 from rag_pipelines.models.tuning.training import Trained
 from rag_pipelines.records import Chunk, Example, Hit
 from rag_pipelines.storage.artifacts import Artifacts
