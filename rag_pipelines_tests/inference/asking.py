@@ -10,6 +10,11 @@ def pieces(generator: Generator, prompt: Prompt, max_tokens: int = 20) -> list[s
     return asyncio.run(collected(generator, prompt, max_tokens))
 
 
+def said(generator: Generator, prompt: Prompt, max_tokens: int = 20) -> str:
+    """The same in one: how it is cut into pieces is the network's affair."""
+    return "".join(pieces(generator, prompt, max_tokens))
+
+
 async def collected(generator: Generator, prompt: Prompt, max_tokens: int = 20) -> list[str]:
     return [piece async for piece in generator.stream(prompt, max_tokens)]
 

@@ -61,7 +61,7 @@ def test_whole_answers_leave_no_connection(kind: str, server: ModelServer, promp
     async def read_all() -> None:
         before, problems = _descriptors(), _watched()
         answers = await asyncio.gather(*(collected(generator, prompt) for _ in range(READERS)))
-        assert answers == [WORDS] * READERS
+        assert ["".join(answer) for answer in answers] == ["".join(WORDS)] * READERS
         await _nothing_left(before, problems)
 
     asyncio.run(read_all())
@@ -103,7 +103,7 @@ def test_readers_that_leave_in_the_middle_end_their_requests(
 
         async def read() -> None:
             stream = generator.stream(prompt, 20)
-            assert await anext(stream) == WORDS[0]
+            assert (await anext(stream)).startswith(WORDS[0])
             reading[0] += 1
             if leaving == "closing":
                 await leave.wait()

@@ -15,7 +15,7 @@ from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.guarded import GuardedGenerator
 from rag_pipelines.inference.protocols import Prompt
 from rag_pipelines.inference.servers import ModelServers
-from rag_pipelines_tests.inference.asking import counted, pieces
+from rag_pipelines_tests.inference.asking import counted, pieces, said
 from rag_pipelines_tests.inference.model_server import WORDS, ModelServer, serving
 
 CHATS = {"ollama": "/api/chat", "openai": "/v1/chat/completions"}
@@ -71,7 +71,7 @@ def test_a_fault_is_a_typed_error_in_time_opens_the_circuit_and_it_closes_by_its
         if fault == "refuse":
             down.enter_context(serving(state, urlsplit(state.address).port or 0))
         _until(lambda: generator.circuit.state == "half_open")
-        assert pieces(generator, prompt) == WORDS
+        assert said(generator, prompt) == "".join(WORDS)
         assert generator.circuit.state == "closed"
 
 
@@ -79,7 +79,7 @@ def test_a_fault_is_a_typed_error_in_time_opens_the_circuit_and_it_closes_by_its
 def test_a_server_that_is_busy_once_is_asked_again(kind: str, server: ModelServer, prompt: Prompt):
     generator = _load(kind, server.address)
     server.fault = "busy_once"
-    assert pieces(generator, prompt) == WORDS
+    assert said(generator, prompt) == "".join(WORDS)
     assert len(server.asked(CHATS[kind])) == 2
 
 

@@ -11,7 +11,7 @@ from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator, Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
 from rag_pipelines.inference.token_counts import approximate_tokens
-from rag_pipelines_tests.inference.asking import counted, pieces
+from rag_pipelines_tests.inference.asking import counted, pieces, said
 from rag_pipelines_tests.inference.model_server import CHAT_MODEL, WORDS, ModelServer
 
 KINDS = ["ollama", "openai"]
@@ -27,7 +27,7 @@ def _load(kind: str, server: ModelServer, servers: ModelServers) -> Generator:
 def test_an_answer_comes_in_pieces(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
-    assert pieces(_load(kind, server, servers), prompt) == WORDS
+    assert said(_load(kind, server, servers), prompt) == "".join(WORDS)
 
 
 def test_ollama_is_told_its_context_and_asked_for_the_models_digest(
@@ -71,7 +71,7 @@ def test_one_generator_serves_one_event_loop_after_another(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
     generator = _load(kind, server, servers)
-    assert [pieces(generator, prompt) for _ in range(3)] == [WORDS] * 3
+    assert [said(generator, prompt) for _ in range(3)] == ["".join(WORDS)] * 3
 
 
 def test_openai_tells_context_and_slots_where_the_server_does(

@@ -1,4 +1,4 @@
-"""Low-rank adapters: trained on a base in fp32 or NF4, and merged into the fp32 base.
+"""Low-rank adapters: trained on a base in full precision or NF4, merged into the fp32 base.
 
 Knows PEFT's files. Only the worker's process imports this module.
 """
@@ -19,7 +19,7 @@ from rag_pipelines.models.base import CARD, with_all_but_weights
 from rag_pipelines.models.quantize import configuration
 from rag_pipelines.models.tuning.config import LoraTuning
 from rag_pipelines.models.tuning.data import Dataset
-from rag_pipelines.models.tuning.examples import examples_of
+from rag_pipelines.models.tuning.examples import examples_of, tokens_of
 from rag_pipelines.models.tuning.fitting import (
     adapter_of,
     chat_tokenizer,
@@ -28,11 +28,14 @@ from rag_pipelines.models.tuning.fitting import (
     most_tokens,
     plain_tokenizer,
 )
+from rag_pipelines.models.tuning.quantization_error import made_up_for
 from rag_pipelines.models.tuning.supervised import learned, mean_loss, task_trainer, trainer_on
 from rag_pipelines.models.tuning.tasks import rows_for, task_named
 from rag_pipelines.models.tuning.training import TRAINING, Trained, Training
 
 _CONFIG: Final = "adapter_config.json"
+_READ: Final = 32
+"""Examples that tell what the layers of a base in 4 bits are given."""
 _PROBED: Final = 16
 _TOLERANCE: Final = 1e-3
 """Of the largest logit: merging adds in another order, and no more than that."""
@@ -49,7 +52,8 @@ def train_adapter(
     """Leave in `room` the adapter alone, as PEFT has it, and how it went; see `Trainer`.
 
     LoRA is https://arxiv.org/abs/2106.09685, and `qlora` (https://arxiv.org/abs/2305.14314) the
-    same on a base that is quantized to NF4 as it is loaded.
+    same on a base that is quantized to NF4 as it is loaded; what that loses is mostly made up for,
+    so that the adapter fits the base that it is merged into.
     """
     learn = _learned_to_write if tuning.task == "causal" else _learned_task
     trained, model = learn(parent, data, tuning, training)
@@ -91,7 +95,8 @@ def _learned_to_write(
     tokenizer = chat_tokenizer(parent)
     examples = examples_of(data, tokenizer, most_tokens(parent, tuning))
     with memory_told():
-        model = _base(parent, tuning, AutoModelForCausalLM)
+        read = [tokens_of(one, tokenizer) for one in examples.train[:_READ]]
+        model = _base(parent, tuning, read, AutoModelForCausalLM)
         adapter = adapter_of(tuning, "CAUSAL_LM", model)
         trainer = trainer_on(examples, model, tokenizer, tuning, training, adapter)
         return learned(trainer, tuning, training), trainer.model
@@ -104,7 +109,8 @@ def _learned_task(
     task, tokenizer = task_named(tuning.task), plain_tokenizer(parent)
     rows = rows_for(task, data, tokenizer, most_tokens(parent, tuning))
     with memory_told():
-        model = _base(parent, tuning, task.model, task.heads, **task.settings)
+        read = rows.train[:_READ]["input_ids"]
+        model = _base(parent, tuning, read, task.model, task.heads, **task.settings)
         adapter = adapter_of(tuning, task.peft, model, **task.adapter)
         trainer = task_trainer(task, rows, model, tokenizer, tuning, training, adapter)
         trained = learned(trainer, tuning, training, mean_loss)
@@ -113,9 +119,18 @@ def _learned_task(
 
 
 def _base(
-    parent: Path, tuning: LoraTuning, auto: Any, heads: Sequence[str] = (), **settings: Any
+    parent: Path,
+    tuning: LoraTuning,
+    read: Sequence[Sequence[int]],
+    auto: Any,
+    heads: Sequence[str] = (),
+    **settings: Any,
 ) -> Any:
-    """The network that is adapted; `heads` stay as they are where it is in 4 bits."""
+    """The network that is adapted.
+
+    Where it is in 4 bits, `heads` stay as they are, and `read` are tokens to tell what its layers
+    are given.
+    """
     if tuning.method == "lora":
         return loaded(auto, parent, **settings)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -126,7 +141,7 @@ def _base(
         device_map={"": torch.cuda.current_device() if device == "cuda" else device},
         **settings,
     )
-    return unpacked(model, learns=True)
+    return made_up_for(unpacked(model, learns=True), loaded(auto, parent, **settings), read)
 
 
 def _forget_place(room: Path) -> None:

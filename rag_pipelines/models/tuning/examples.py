@@ -33,10 +33,14 @@ def examples_of(data: Dataset, tokenizer: Any, most: int) -> Examples:
     found = Examples(data.examples("train"), data.examples("validation"))
     require_enough(data, len(found.train), len(found.validation))
     for one in (*found.train, *found.validation):
-        whole = [*messages_of(one), _answer(one)]
-        tokens = tokenizer.apply_chat_template(whole, tokenize=True, return_dict=True)
-        require_short(one, len(tokens["input_ids"]), most)
+        require_short(one, len(tokens_of(one, tokenizer)), most)
     return found
+
+
+def tokens_of(example: Example, tokenizer: Any) -> list[int]:
+    """The tokens of a conversation with its answer."""
+    whole = [*messages_of(example), _answer(example)]
+    return tokenizer.apply_chat_template(whole, tokenize=True, return_dict=True)["input_ids"]
 
 
 def require_enough(data: Dataset, train: int, validation: int) -> None:
