@@ -5,8 +5,8 @@ picture beside this file. An example is a section of the manual, asked for by it
 page's title; pages of validation are not trained on.
 
 `adapters-h100` was recorded with `--pages 600 --steps 100 --batch 16 --rank 64 --threads 8` on
-another machine, before models were measured as they are served; `adapters-cpu` with
-`--only lora qlora --threads 2`.
+another machine, before models were measured as they are served and before QLoRA made up for NF4's
+error; `adapters-cpu` with `--only lora qlora --threads 2`.
 """
 
 import argparse

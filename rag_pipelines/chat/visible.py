@@ -5,6 +5,7 @@ Knows characters that are not seen and tokens that a server reads as its own. No
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _HIDDEN = frozenset({"Cf", "Cc", "Cs", "Co", "Cn"})
 _KEPT = frozenset("\n\t")
@@ -19,6 +20,7 @@ _CONTROL = re.compile(
 )
 
 
+@lru_cache(maxsize=2_000)
 def visible(text: str) -> str:
     """The text as a reader sees it: no hidden characters, no generator's control tokens."""
     hidden = {ord(c) for c in set(text) - _KEPT if unicodedata.category(c) in _HIDDEN}

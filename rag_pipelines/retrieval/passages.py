@@ -7,7 +7,7 @@ sentences answer a question in `answering`, how an answer is put together in `gr
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 
 from rag_pipelines.inference.protocols import Embedder, Quotation
@@ -143,6 +143,12 @@ def _may_be_quoted(sentence: Sentence, chunk: Chunk) -> bool:
     return sentence.kind is not Kind.HEADING
 
 
+@lru_cache(maxsize=2_000)
+def _claims(text: str) -> list[tuple[Sentence, Statement]]:
+    """Every sentence of a passage and what it claims: many questions find the same passage."""
+    return [(one, statement(plain(text[one.start : one.end]))) for one in sentences(text)]
+
+
 class _Read:
     """A hit's chunk sentence by sentence, headings and summaries left out.
 
@@ -153,8 +159,9 @@ class _Read:
         text, self._hit = hit.chunk.text, hit
         self.header = statement(f"{hit.chunk.title}. {hit.chunk.heading}")
         self.header.positive |= {term for term in subjects if not term[0].isdigit()}
-        self._found = [s for s in sentences(text) if _may_be_quoted(s, hit.chunk)]
-        self._parts = [statement(plain(text[s.start : s.end])) for s in self._found]
+        kept = [(s, said) for s, said in _claims(text) if _may_be_quoted(s, hit.chunk)]
+        self._found = [sentence for sentence, _ in kept]
+        self._parts = [said for _, said in kept]
         self.said = joined(self._parts)
 
     @cached_property

@@ -63,7 +63,7 @@ def terms(text: str) -> list[str]:
     return [term for word in words(text) for term in word_terms(word)]
 
 
-@lru_cache(maxsize=1_000)
+@lru_cache(maxsize=2_000)
 def term_set(text: str) -> frozenset[str]:
     """The different `terms` of a passage: a question asks for them several times."""
     return frozenset(terms(text))

@@ -24,7 +24,7 @@ class ModelServer:
     """What the server does next, and what it was asked.
 
     `fault` is one of none, off, error, busy_once, rejected, hang, drip, endless, cut, invalid,
-    no_done; `answers` chats are answered before it sets in. `says` makes the pieces of a streamed
+    no_done, unended; `answers` chats are answered before it sets in. `says` makes the pieces of a streamed
     answer from the request, each sent as it comes; `vector` makes the vector of a text, `caption`
     is the whole answer of a chat that is not streamed. `hung_up` counts answers whose reader was
     seen to be gone. `blobs` are the files that were sent, `nowhere` models that cannot be fetched.
@@ -245,6 +245,8 @@ def _faulty(fault: str, sent: Iterator[bytes]) -> Iterator[bytes]:
     elif fault == "invalid":
         yield pieces[0]
         yield b"data: {broken\n\n"
+    elif fault == "unended":
+        yield b"".join(pieces).rstrip()
     else:
         yield from pieces[:-1] if fault == "no_done" else pieces
 

@@ -1,12 +1,13 @@
 """Chat models over HTTP, against a server that also fails."""
 
+import asyncio
 import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from rag_pipelines.errors import ModelUnavailable
+from rag_pipelines.errors import ModelError, ModelUnavailable
 from rag_pipelines.inference.generators import load_generator
 from rag_pipelines.inference.protocols import Generator, Message, Prompt
 from rag_pipelines.inference.servers import ModelServers
@@ -28,6 +29,31 @@ def test_an_answer_comes_in_pieces(
     kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
 ):
     assert said(_load(kind, server, servers), prompt) == "".join(WORDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_comes_at_once_and_without_a_last_line_break_is_an_answer(
+    kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
+):
+    generator = _load(kind, server, servers)
+    server.fault = "unended"
+    assert said(generator, prompt) == "".join(WORDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_said_before_a_fault_is_told(
+    kind: str, server: ModelServer, servers: ModelServers, prompt: Prompt
+):
+    generator, told = _load(kind, server, servers), list[str]()
+
+    async def read() -> None:
+        async for piece in generator.stream(prompt, 20):
+            told.append(piece)
+
+    server.fault = "invalid"
+    with pytest.raises(ModelError, match="cannot be read"):
+        asyncio.run(read())
+    assert told == WORDS[:1]
 
 
 def test_ollama_is_told_its_context_and_asked_for_the_models_digest(

@@ -51,17 +51,17 @@ _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memor
 def loaded(auto: Any, folder: Path, **options: Any) -> Any:
     """The network in a folder. Raises `ArtifactError` where it has none.
 
-    In fp32 where there is no GPU, else in its weights' own precision; a trainer moves it there,
-    each of several processes to its own.
+    In fp32 where there is no GPU, else in its weights' own precision, if `options` name no `dtype`; a
+    trainer moves it there, each of several processes to its own.
     """
+    dtype = torch.float32 if not torch.cuda.is_available() else "auto"
     try:
         return auto.from_pretrained(
             folder,
-            dtype=torch.float32 if not torch.cuda.is_available() else "auto",
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
-            **options,
+            **{"dtype": dtype, **options},
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ArtifactError(f"{folder} cannot be loaded: {str(error)[:300]}") from error

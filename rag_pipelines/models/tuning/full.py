@@ -5,6 +5,7 @@ Knows no adapters. Only the worker's process imports this module.
 
 from pathlib import Path
 
+import torch  # noqa: TID253
 from transformers import AutoModelForCausalLM  # noqa: TID253
 
 from rag_pipelines.models.base import with_all_but_weights
@@ -28,7 +29,8 @@ def train_full(
     tokenizer = chat_tokenizer(parent)
     examples = examples_of(data, tokenizer, most_tokens(parent, tuning))
     with memory_told():
-        model = loaded(AutoModelForCausalLM, parent)
+        # Weights in bf16 would round away the small steps of their training.
+        model = loaded(AutoModelForCausalLM, parent, dtype=torch.float32)
         trainer = trainer_on(examples, model, tokenizer, tuning, training)
         learned(trainer, tuning, training).write(room)
     trainer.model.save_pretrained(room)
