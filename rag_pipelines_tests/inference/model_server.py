@@ -24,10 +24,11 @@ class ModelServer:
     """What the server does next, and what it was asked.
 
     `fault` is one of none, off, error, busy_once, rejected, hang, drip, endless, cut, invalid,
-    no_done, unended; `answers` chats are answered before it sets in. `says` makes the pieces of a streamed
-    answer from the request, each sent as it comes; `vector` makes the vector of a text, `caption`
-    is the whole answer of a chat that is not streamed. `hung_up` counts answers whose reader was
-    seen to be gone. `blobs` are the files that were sent, `nowhere` models that cannot be fetched.
+    no_done, unended; `answers` chats are answered before it sets in. `says` makes the pieces of a
+    streamed answer from the request, each sent as it comes; `vector` makes the vector of a text,
+    `caption` is the whole answer of a chat that is not streamed. `hung_up` counts answers whose
+    reader was seen to be gone. `blobs` are the files that were sent, `nowhere` models that cannot
+    be fetched.
     """
 
     fault: str = "none"

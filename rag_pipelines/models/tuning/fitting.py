@@ -51,8 +51,8 @@ _NO_MEMORY: Final = ("out of memory", "not enough memory", "can't allocate memor
 def loaded(auto: Any, folder: Path, **options: Any) -> Any:
     """The network in a folder. Raises `ArtifactError` where it has none.
 
-    In fp32 where there is no GPU, else in its weights' own precision, if `options` name no `dtype`; a
-    trainer moves it there, each of several processes to its own.
+    Where `options` name no `dtype` it is fp32 without a GPU, else its weights' own; a trainer moves
+    it there, each of several processes to its own.
     """
     dtype = torch.float32 if not torch.cuda.is_available() else "auto"
     try:

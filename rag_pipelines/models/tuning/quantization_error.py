@@ -1,12 +1,12 @@
 """A base in 4 bits that says nearly what it said in full precision: `made_up_for`.
 
 Beside each layer stands a low-rank term that makes up for most of its error where the inputs are
-large (https://arxiv.org/abs/2402.02446, scaled as in https://arxiv.org/abs/2410.06040). Terms do not
-learn: an adapter learns what is new, and can be merged into the full-precision base. Only the
-worker's process imports this module.
+large (https://arxiv.org/abs/2402.02446, scaled as in https://arxiv.org/abs/2410.06040). The terms
+do not learn: an adapter learns what is new, and can be merged into the full-precision base. Only
+the worker's process imports this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch  # noqa: TID253
@@ -16,7 +16,10 @@ from torch import Tensor  # noqa: TID253
 from torch.nn.functional import linear  # noqa: TID253
 
 _RANK: Final = 32
-"""On SmolLM2-135M 16 leave a quarter of what NF4 loses, 32 a fifth and 64 no less."""
+"""NF4 takes SmolLM2-135M's perplexity from 21.3 to 26.2.
+
+16 brings it to 23.6, 32 to 22.5, 64 to 22.4.
+"""
 _LEAST: Final = 1e-3
 """Of a layer's mean input: inputs that are never seen weigh that much."""
 
@@ -38,13 +41,13 @@ def _input_sizes(
     """The root mean square of each layer's inputs, shape (inputs,)."""
     found = {name: torch.zeros(one.in_features) for name, one in layers.items()}
 
-    def seen(name: str, inputs: Tensor) -> None:
-        found[name] += inputs.float().square().flatten(0, -2).sum(0).cpu()
+    def adding(name: str) -> Callable[[Any, Any], None]:
+        def add(_: Any, given: Any) -> None:
+            found[name] += given[0].float().square().flatten(0, -2).sum(0).cpu()
 
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, given, name=name: seen(name, given[0]))
-        for name, layer in layers.items()
-    ]
+        return add
+
+    hooks = [layer.register_forward_pre_hook(adding(name)) for name, layer in layers.items()]
     model.eval()
     with torch.inference_mode():
         for row in read:
@@ -57,11 +60,11 @@ def _input_sizes(
 
 
 def _make_up(layer: Linear4bit, weight: Tensor, size: Tensor) -> None:
-    quantized = layer.weight
+    quantized: Any = layer.weight
     device, kept = quantized.device, layer.compute_dtype or torch.float32
     size = size.clamp_min(_LEAST * size.mean().item()).to(device)
-    error = weight.detach().to(device, torch.float32)
-    error -= dequantize_4bit(quantized.data, quantized.quant_state).float()
+    said = dequantize_4bit(quantized.data, quantized.quant_state).float()
+    error = weight.detach().to(device, torch.float32) - said
     with torch.random.fork_rng():  # the decomposition begins with random vectors
         torch.manual_seed(0)
         left, shares, right = torch.svd_lowrank(error * size, q=min(_RANK, *error.shape), niter=2)

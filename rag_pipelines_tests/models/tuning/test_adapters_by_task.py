@@ -99,7 +99,13 @@ def factory_of(task: str, method: str, root: Path) -> tuple[Factory, Dataset]:
 
 @pytest.mark.parametrize(
     ("task", "method"),
-    [("seq2seq", "qlora"), ("seq2seq", "lora"), ("answer", "lora"), ("answer", "qlora"), ("tag", "lora")],
+    [
+        ("seq2seq", "qlora"),
+        ("seq2seq", "lora"),
+        ("answer", "lora"),
+        ("answer", "qlora"),
+        ("tag", "lora"),
+    ],
 )
 def test_an_adapter_learns_its_task_and_is_merged(task: str, method: str, tmp_path: Path):
     factory, data = factory_of(task, method, tmp_path)
