@@ -65,7 +65,8 @@ def _make_up(layer: Linear4bit, weight: Tensor, size: Tensor) -> None:
     size = size.clamp_min(_LEAST * size.mean().item()).to(device)
     said = dequantize_4bit(quantized.data, quantized.quant_state).float()
     error = weight.detach().to(device, torch.float32) - said
-    with torch.random.fork_rng():  # the decomposition begins with random vectors
+    drawn_on = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(drawn_on):  # the decomposition begins with random vectors
         torch.manual_seed(0)
         left, shares, right = torch.svd_lowrank(error * size, q=min(_RANK, *error.shape), niter=2)
     inner, outer = (right.T / size).to(kept), (left * shares).to(kept)
