@@ -14,17 +14,21 @@ lacking = {{}}
 
 def pytest_collection_modifyitems(items):
     browser = Need("browser", "a browser", "apt install it", lambda: {present})
-    lacking.update(skip_what_is_lacking(items, [browser]))
+    gpu = Need("gpu", "a GPU", "buy it", lambda: {present})
+    lacking.update(skip_what_is_lacking(items, [browser, gpu]))
 
 def pytest_unconfigure():
     print(closing_line(lacking))
 """
 
 
-def run_a_browser_test(folder: Path, present: bool) -> list[str]:
+BROWSER, GPU = "@pytest.mark.browser", "@pytest.mark.gpu"
+
+
+def run_a_test(folder: Path, present: bool, marks: str = BROWSER) -> list[str]:
     (folder / "conftest.py").write_text(PROBE.format(present=present))
-    (folder / "pytest.ini").write_text("[pytest]\nmarkers = browser\n")
-    test = "import pytest\n\n@pytest.mark.browser\ndef test_page():\n    pass\n"
+    (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n  browser\n  gpu\n")
+    test = f"import pytest\n\n{marks}\ndef test_page():\n    pass\n"
     (folder / "test_page.py").write_text(test)
     command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", str(folder)]
     done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=True)
@@ -32,13 +36,19 @@ def run_a_browser_test(folder: Path, present: bool) -> list[str]:
 
 
 def test_a_test_that_needs_what_is_lacking_is_skipped_and_named_last(tmp_path: Path):
-    lines = run_a_browser_test(tmp_path, present=False)
+    lines = run_a_test(tmp_path, present=False)
     assert any("SKIPPED" in line and "needs a browser: apt install it" in line for line in lines)
     assert lines[-1].startswith("This machine lacked: a browser (tests skipped: 1; ")
 
 
+def test_a_test_that_lacks_two_things_counts_for_the_first(tmp_path: Path):
+    lines = run_a_test(tmp_path, present=False, marks=f"{GPU}\n{BROWSER}")
+    assert "a browser (tests skipped: 1; " in lines[-1]
+    assert "a GPU (tests skipped: 0; " in lines[-1]
+
+
 def test_where_nothing_is_lacking_everything_runs_and_that_is_said(tmp_path: Path):
-    lines = run_a_browser_test(tmp_path, present=True)
+    lines = run_a_test(tmp_path, present=True)
     assert "1 passed" in lines[-2]
     assert lines[-1] == "This machine lacked nothing."
 
