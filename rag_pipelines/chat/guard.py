@@ -3,13 +3,14 @@
 A response may bring a stricter policy of its own. Knows no route, and not who asks: `gate` does.
 """
 
+import asyncio
 import logging
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag_pipelines.chat.refusals import FAILED, refusal
+from rag_pipelines.chat.refusals import ENDING, FAILED, RETRY_AFTER_SECONDS, Refusal, refusal
 
 log = logging.getLogger(__name__)
 
@@ -52,11 +53,19 @@ class Guard:
         else:
             try:
                 await self._app(scope, _limited(receive), with_headers)
+            except asyncio.CancelledError:  # the service ends, and nobody else cancels a request
+                if not begun:
+                    await _ending()(scope, receive, with_headers)
             except Exception:
                 if begun:
                     raise
                 log.exception("a request failed")
                 await refusal(500, "internal", FAILED)(scope, receive, with_headers)
+
+
+def _ending() -> Refusal:
+    wait = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return refusal(503, ENDING["type"], ENDING["message"], wait)
 
 
 _TOO_LARGE = f"The body has more than {MAX_BODY} bytes; send a shorter one."

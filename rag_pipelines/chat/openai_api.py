@@ -32,8 +32,8 @@ from rag_pipelines.chat.openai_schemas import (
     SaidMessage,
     chunk,
 )
-from rag_pipelines.chat.questions import ENDING, answered, begun
-from rag_pipelines.chat.refusals import FAILED, fault
+from rag_pipelines.chat.questions import answered, begun
+from rag_pipelines.chat.refusals import ENDING, FAILED, fault
 from rag_pipelines.chat.streams import EventStream, server_sent, streamed
 from rag_pipelines.errors import RagError
 from rag_pipelines.inference.protocols import Message

@@ -15,7 +15,7 @@ from rag_pipelines.chat.access import user_of
 from rag_pipelines.chat.asking import Asked, Asking
 from rag_pipelines.chat.events import Answer, Done, Event, Retrieved, Sentence, Token
 from rag_pipelines.chat.live import LiveRelease
-from rag_pipelines.chat.refusals import FAILED, fault
+from rag_pipelines.chat.refusals import ENDING, FAILED, fault
 from rag_pipelines.chat.schemas import (
     MAX_RESULTS,
     MAX_SOURCES,
@@ -32,7 +32,6 @@ from rag_pipelines.retrieval.rows import Filters
 
 log = logging.getLogger(__name__)
 
-ENDING = {"type": "shutting_down", "message": "The service is ending; ask again in a moment."}
 _STREAMED = streamed(
     "The answer, or with `stream` the events retrieval, token, citation, done and error.",
     event={"enum": ["retrieval", "token", "citation", "done", "error"]},

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS = 5
 _MOST_TOLD = 10
+ENDING = {"type": "shutting_down", "message": "The service is ending; ask again in a moment."}
 FAILED = "The service failed on this; its log tells why."
 _FAULTS: tuple[tuple[type[RagError], int, str], ...] = (
     (ModelUnavailable, 503, "model_unavailable"),

@@ -119,6 +119,12 @@ def read(base: str, number: int) -> list[str]:
     return events
 
 
+def ask(base: str, number: int) -> httpx.Response:
+    """A question whose answer is not streamed."""
+    body = {"question": f"{QUESTION} (never {number})", "session_id": f"s-{number}"}
+    return httpx.post(f"{base}/api/question", json=body, timeout=60, trust_env=False)
+
+
 def turns(base: str, number: int) -> list[tuple[str, str]]:
     told = httpx.get(f"{base}/api/sessions/s-{number}", timeout=60, trust_env=False).json()
     return [(turn["role"], turn["state"]) for turn in told["messages"]]
@@ -191,25 +197,34 @@ def test_a_service_killed_in_the_middle_of_answers_keeps_no_half_turn_and_starts
 
 
 def test_sigterm_lets_answers_end_and_tells_those_that_would_not_in_time(
-    service: Service, home: Path, pen: Pen
+    service: Service, home: Path, pen: Pen, capfd: pytest.CaptureFixture[str]
 ):
     """Row F5: of the answers, half end after the signal, and half would last for ever."""
     goes_on, never = Event(), Event()
     pen.waits_for = lambda prompt: goes_on if "(1" in prompt else never
-    ended = service.run()
-    with ThreadPoolExecutor(STREAMS) as readers:
+    before = service.run()
+    before.terminate()
+    before.wait()
+    ended = service.run()  # whose log is this test's
+    with ThreadPoolExecutor(STREAMS + 1) as readers:
         told = [readers.submit(read, service.base, number) for number in range(STREAMS)]
-        until(lambda: len(pen.held) == STREAMS)
+        whole = readers.submit(ask, service.base, STREAMS)
+        until(lambda: len(pen.held) == STREAMS + 1)
         ended.send_signal(signal.SIGTERM)
         until(lambda: refused(service.base))
         assert ended.poll() is None, "it waits for the answers"
         goes_on.set()
         last = [one.result()[-1] for one in told]
+        refusal = whole.result()
         assert ended.wait(5) == 0
         never.set()
     assert {number for number in range(STREAMS) if last[number] == "done"} == {1, *range(10, 20)}
     assert {last[number] for number in (0, *range(2, 10))} == {"error"}
+    assert (refusal.status_code, refusal.json()["error"]["type"]) == (503, "shutting_down")
+    assert int(refusal.headers["Retry-After"]) > 0
+    assert "Traceback" not in capfd.readouterr().err
     assert not list((home / "releases" / "leases").iterdir())
     service.run()
-    assert turns(service.base, 0) == [("user", "complete"), ("assistant", "interrupted")]
+    for number in (0, STREAMS):
+        assert turns(service.base, number) == [("user", "complete"), ("assistant", "interrupted")]
     assert turns(service.base, 1) == [("user", "complete"), ("assistant", "complete")]
