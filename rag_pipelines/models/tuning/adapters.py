@@ -27,6 +27,7 @@ from rag_pipelines.models.tuning.fitting import (
     memory_told,
     most_tokens,
     plain_tokenizer,
+    read_by,
 )
 from rag_pipelines.models.tuning.quantization_error import made_up_for
 from rag_pipelines.models.tuning.supervised import learned, mean_loss, task_trainer, trainer_on
@@ -155,11 +156,9 @@ def _forget_place(room: Path) -> None:
 def _probe(model: Any) -> torch.Tensor:
     """Logits of tokens that are the same each time: of the next one, of a label, of a place."""
     vocabulary = model.get_input_embeddings().num_embeddings
-    read = {"input_ids": torch.linspace(0, vocabulary - 1, _PROBED).long()[None]}
-    if model.config.is_encoder_decoder:
-        read["decoder_input_ids"] = read["input_ids"]
+    tokens = torch.linspace(0, vocabulary - 1, _PROBED).long()[None]
     with torch.inference_mode():
-        out = model(**read)
+        out = model(**read_by(model, tokens))
     logits = [out.start_logits, out.end_logits] if "start_logits" in out else [out.logits]
     return torch.cat(logits)
 

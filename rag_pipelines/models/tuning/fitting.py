@@ -91,6 +91,12 @@ def most_tokens(folder: Path, tuning: Fitted) -> int:
     return min(tuning.max_tokens, int(context))
 
 
+def read_by(model: Any, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Rows of tokens as a network is given them, its decoder too where that has its own."""
+    decoded = {"decoder_input_ids": tokens} if model.config.is_encoder_decoder else {}
+    return {"input_ids": tokens} | decoded
+
+
 def adapter_of(tuning: Adapted, task: str | None, model: Any, **more: Any) -> LoraConfig:
     """The adapter that is trained. Raises `ArtifactError` where the model has no such layers.
 
