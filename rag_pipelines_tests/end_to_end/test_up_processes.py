@@ -10,11 +10,11 @@ from contextlib import contextmanager
 import psutil
 import pytest
 
-TOGETHER = """
+TOGETHER = r"""
 import sys
 from rag_pipelines.cli.processes import Service, run_together
 sleeper = "import subprocess, sys; subprocess.run([sys.executable, '-c', {!r}])"
-child = "print('here', flush=True); import time; time.sleep(600)"
+child = "import os, time; os.write(1, b'here\\n'); time.sleep(600)"  # both write at once, and whole
 programs = [sleeper.format(child), child, *sys.argv[1:]]
 services = [Service(f"s{i}", [sys.executable, "-c", p]) for i, p in enumerate(programs)]
 sys.exit(run_together(services))
@@ -39,9 +39,9 @@ def together(
         ],
     )
     assert process.stdout is not None
-    for _ in range(2):
-        assert process.stdout.readline() == b"here\n"
     try:
+        for _ in range(2):
+            assert process.stdout.readline() == b"here\n"
         yield process
     finally:
         process.kill()
