@@ -1,8 +1,8 @@
 """Which of the retrieved sentences answer a question: the extractive generator's ear.
 
 Ranks single sentences by meaning, words and what kind of thing is asked for. Measured on Wikipedia
-questions with their gold answers (199): the first sentence holds the answer in 80 %, the
-whole answer of up to three in 89 %. How an answer is put together is in `grounding`.
+questions with their gold answers (1,190): the first sentence holds the answer in 85 %, the
+whole answer of up to three in 92 %. How an answer is put together is in `grounding`.
 """
 
 import re
@@ -17,7 +17,10 @@ from rag_pipelines.retrieval.passages import Evidence, Window, windows
 from rag_pipelines.retrieval.sentences import plain
 from rag_pipelines.retrieval.words import ENGLISH, fold, terms, words
 
-_HITS, _SENTENCES = 5, 48
+_HITS = 5
+_EMBEDDED = 12
+"""Sentences, the best by all but their meaning, that are read for it; four times as many changed
+none of the figures above, and took four times as long."""
 _WORDS, _HEADINGS, _PLACE, _KIND = 0.5, 0.2, 0.4, 0.1
 """Weights beside the cosine: words in the sentence, in its headings, rank, kind of answer."""
 
@@ -37,15 +40,21 @@ def answering(
 
     Without an embedder only words tell.
     """
-    found = [window for hit in hits[:_HITS] for window in _candidates(hit)][:_SENTENCES]
+    found = [window for hit in hits[:_HITS] for window in _candidates(hit)]
     if not found:
         return []
     asked = set(terms(question))
-    scores = _meaning(question, found, embedder)
-    scores += np.array([_fit(question, asked, window) for window in found], np.float32)
+    scores = np.array([_fit(question, asked, window) for window in found], np.float32)
     scores += _PLACE * _places(found)
-    order = [int(i) for i in np.argsort(-scores, kind="stable")]
-    return [(found[i].evidence, float(scores[i])) for i in order]
+    if embedder is not None:
+        best = _order(scores)[:_EMBEDDED]
+        found, scores = [found[i] for i in best], scores[best]
+        scores += _meaning(question, found, embedder)
+    return [(found[i].evidence, float(scores[i])) for i in _order(scores)]
+
+
+def _order(scores: NDArray[np.float32]) -> list[int]:
+    return np.argsort(-scores, kind="stable").tolist()
 
 
 def _candidates(hit: Hit) -> Iterator[Window]:
@@ -57,11 +66,7 @@ def _candidates(hit: Hit) -> Iterator[Window]:
         yield pairs.get(window.end, window) if refers else window
 
 
-def _meaning(
-    question: str, found: Sequence[Window], embedder: Embedder | None
-) -> NDArray[np.float32]:
-    if embedder is None:
-        return np.zeros(len(found), np.float32)
+def _meaning(question: str, found: Sequence[Window], embedder: Embedder) -> NDArray[np.float32]:
     vectors = embedder.encode([question, *(_with_heading(window) for window in found)])
     return np.maximum(vectors[1:] @ vectors[0], 0)
 

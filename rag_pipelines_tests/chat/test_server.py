@@ -1,6 +1,8 @@
+import gc
+
 import pytest
 
-from rag_pipelines.chat.server import address, listen
+from rag_pipelines.chat.server import address, listen, spare_collector
 from rag_pipelines.errors import UserError
 
 
@@ -30,3 +32,16 @@ def test_a_taken_port_is_told_with_what_to_do():
         port = other.getsockname()[1]
         with pytest.raises(UserError, match=f"Port {port} .*RAG_PORT"):
             listen("127.0.0.1", port)
+
+
+def test_what_is_remembered_while_serving_is_seldom_walked_as_a_whole():
+    before = gc.get_threshold()
+    try:
+        spare_collector()
+        full = gc.get_stats()[2]["collections"]
+        kept = [[number] for number in range(200_000)]
+        assert len(kept) == 200_000
+        assert gc.get_stats()[2]["collections"] == full
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)

@@ -1,8 +1,12 @@
 import re
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from rag_pipelines.inference.protocols import Embedder
+from rag_pipelines.inference.remembered import RememberingEmbedder
 from rag_pipelines.records import GroundedAnswer, Hit
 from rag_pipelines.retrieval.grounding import (
     ABSTENTION,
@@ -165,6 +169,21 @@ def test_the_right_sentence_answers(site: Retriever, embedder: Embedder):
         assert marks(answer.text) == [c.n for c in answer.citations]
         assert 1 <= len(answer.citations) <= 3
         assert verbatim(answer, hits)
+
+
+def test_a_sentence_far_down_is_found_and_few_are_read_for_their_meaning(embedder: Embedder):
+    read: list[str] = []
+
+    class Reading(RememberingEmbedder):
+        def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            read.extend(texts)
+            return super()._compute(texts)
+
+    filler = " ".join(f"Paragraph {n} tells of the weather on the lake." for n in range(60))
+    hits = [hit(f"{filler} The gateway weighs 420 grams.")]
+    answer = extractive_answer("What does the gateway weigh?", hits, Reading(embedder))
+    assert answer.text == "The gateway weighs 420 grams [1]."
+    assert len(read) == 13
 
 
 def test_a_citation_tells_where_it_stands(site: Retriever, embedder: Embedder):
