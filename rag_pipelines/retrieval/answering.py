@@ -15,7 +15,7 @@ from rag_pipelines.inference.protocols import Embedder
 from rag_pipelines.records import Hit
 from rag_pipelines.retrieval.passages import Evidence, Window, windows
 from rag_pipelines.retrieval.sentences import plain
-from rag_pipelines.retrieval.words import ENGLISH, fold, terms, words
+from rag_pipelines.retrieval.words import terms
 
 _HITS = 5
 _EMBEDDED = 12
@@ -24,7 +24,6 @@ none of the figures above, and took four times as long."""
 _WORDS, _HEADINGS, _PLACE, _KIND = 0.5, 0.2, 0.4, 0.1
 """Weights beside the cosine: words in the sentence, in its headings, rank, kind of answer."""
 
-_PRONOUNS = frozenset(ENGLISH["pronouns"].split())
 _ASKS_NUMBER = re.compile(
     r"\bhow (?:many|much|long|often|old|far|big|large|tall|fast|soon)\b|\bwhen\b"
     r"|\bwh(?:at|ich) (?:year|date|day|percentage|percent|number|time|amount)\b",
@@ -62,8 +61,7 @@ def _candidates(hit: Hit) -> Iterator[Window]:
     found = list(windows(hit, longest=2))
     pairs = {window.end: window for window in found if len(window.parts) == 2}
     for window in found[: len(found) - len(pairs)]:
-        refers = not _PRONOUNS.isdisjoint(fold(word) for word in words(window.evidence.quote))
-        yield pairs.get(window.end, window) if refers else window
+        yield pairs.get(window.end, window) if window.said.refers else window
 
 
 def _meaning(question: str, found: Sequence[Window], embedder: Embedder) -> NDArray[np.float32]:

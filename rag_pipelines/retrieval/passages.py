@@ -18,6 +18,8 @@ from rag_pipelines.retrieval.support import (
     contradicted,
     coverage,
     joined,
+    misplaced,
+    overlap,
     renamed,
     statement,
 )
@@ -52,9 +54,12 @@ class Window:
     said: Statement
     header: Statement
 
-    def supports(self, claim: Statement) -> bool:
+    def supports(self, claim: Statement, most: int) -> bool:
+        """`most` is the `overlap` of the sentence of all hits that says most of the claim."""
         return not (
-            contradicted(claim, self.said, self.header) or renamed(claim, self.parts, self.header)
+            contradicted(claim, self.said, self.header)
+            or renamed(claim, self.parts, self.header)
+            or misplaced(claim, self.parts, most)
         )
 
     @property
@@ -105,7 +110,8 @@ class Passages:
         ]
         scored = [(share, window) for share, window in scored if share >= HALF_COVERED]
         scored.sort(key=lambda entry: (-entry[0], len(entry[1].parts), entry[1].hit.rank))
-        supporting = (entry for entry in scored if entry[1].supports(said))
+        most = max((overlap(said, part) for read in self._read for part in read.parts), default=0)
+        supporting = (entry for entry in scored if entry[1].supports(said, most))
         best = list(islice(supporting, 1))
         if best and best[0][0] >= COVERED:
             return best[0][1].evidence
@@ -161,8 +167,8 @@ class _Read:
         self.header.positive |= {term for term in subjects if not term[0].isdigit()}
         kept = [(s, said) for s, said in _claims(text) if _may_be_quoted(s, hit.chunk)]
         self._found = [sentence for sentence, _ in kept]
-        self._parts = [said for _, said in kept]
-        self.said = joined(self._parts)
+        self.parts = [said for _, said in kept]
+        self.said = joined(self.parts)
 
     @cached_property
     def windows(self) -> list[Window]:
@@ -174,7 +180,7 @@ class _Read:
         for size in range(1, (1 if self._hit.chunk.kind == "table" else longest) + 1):
             for i in range(len(found) - size + 1):
                 start, end = found[i].start, found[i + size - 1].end
-                parts = self._parts[i : i + size]
+                parts = self.parts[i : i + size]
                 yield Window(self._hit, start, end, parts, joined(parts), self.header)
 
 

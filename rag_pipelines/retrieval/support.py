@@ -6,7 +6,7 @@ and does not see who does what to whom: `A owns B` and `B owns A` look alike.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,6 +19,7 @@ _NUMERALS = {stem(word): str(n) for n, word in enumerate(ENGLISH["numerals"].spl
 _NEGATORS = frozenset(ENGLISH["negators"].split())
 _UNITS = frozenset(stem(word) for word in ENGLISH["units"].split())
 _CLAUSE = re.compile(r"[,;:()\u2013\u2014.!?]\s|[;()\u2013\u2014]")
+_PRONOUNS = frozenset(ENGLISH["pronouns"].split())
 _CLAUSE_WORDS = frozenset(ENGLISH["clause_starts"].split())
 _SENTENCE_GAP = re.compile(r"[.!?:]\W*\s")
 _CAPITAL_NEXT = re.compile(r"\s+[A-Z]")
@@ -48,7 +49,8 @@ class Statement:
 
     `words` has the terms of each content word, an identifier's joined form last. `hard` are the
     words that support must have: numbers, names, identifiers. `counted` pairs a number with the
-    term after it. A term may be both `positive` and `negated`, at different places.
+    term after it. A term may be both `positive` and `negated`, at different places. `refers` tells
+    of a pronoun: whom it means, a sentence before may say.
     """
 
     words: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
@@ -57,6 +59,7 @@ class Statement:
     counted: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     positive: set[str] = field(default_factory=set[str])
     negated: set[str] = field(default_factory=set[str])
+    refers: bool = False
 
 
 def statement(text: str) -> Statement:
@@ -76,6 +79,7 @@ class _Word:
     terms: tuple[str, ...]
     negates: bool
     starts_clause: bool
+    refers: bool
     hard: bool
     capital: bool
 
@@ -87,6 +91,7 @@ def _read_word(word: str) -> _Word:
         terms,
         negates=folded in _NEGATORS or folded.endswith("n't"),
         starts_clause=folded in _CLAUSE_WORDS,
+        refers=folded in _PRONOUNS,
         hard=bool(terms)
         and (_is_number(terms[0]) or terms[0] in _MEASURES or _is_identifier(word)),
         capital=word[0].isupper(),
@@ -121,6 +126,7 @@ class _Reader:
         word, gap = _read_word(match.group()), _read_gap(self.text[self._end : match.start()])
         starts = not self._end or gap.ends_sentence
         self._end = match.end()
+        self.said.refers = self.said.refers or word.refers
         if gap.ends_clause or word.starts_clause:
             self._scope, self._number = 0, ""
         if word.negates:
@@ -190,6 +196,32 @@ def renamed(claim: Statement, parts: Sequence[Statement], header: Statement) -> 
     return bool(lacking) and any(not _has(claimed, word) for word in _names(nearest))
 
 
+def overlap(claim: Statement, passage: Statement) -> int:
+    """How many of the claim's words the passage has: numbers, units and headings left out."""
+    held = passage.positive | passage.negated
+    told = (word for word in claim.words if not (_is_number(word[0]) or _is_unit(word[0])))
+    return sum(_has(held, word) for word in told)
+
+
+def misplaced(claim: Statement, parts: Sequence[Statement], most: int) -> bool:
+    """Whether a number of the claim's is said of something else.
+
+    `most` is the `overlap` of the sentence that says most of the claim, wherever it was found: a
+    sentence with the number must say as much, by itself or with the one that it refers to. A
+    number of the headings is said of all below them; `one` counts nothing in most sentences.
+    """
+    numbers = (word for word in claim.words if _is_number(word[0]) and word[0] != "1")
+    said_in = (list(_saying(parts, number)) for number in numbers)
+    return any(found and all(overlap(claim, said) < most for said in found) for found in said_in)
+
+
+def _saying(parts: Sequence[Statement], word: tuple[str, ...]) -> Iterator[Statement]:
+    """The parts that have a word, each with the one before if it refers back."""
+    for at, part in enumerate(parts):
+        if _has(part.positive | part.negated, word):
+            yield joined(parts[at - 1 : at + 1]) if at and part.refers else part
+
+
 def _names(said: Statement) -> list[tuple[str, ...]]:
     return [word for word in said.hard if not _is_number(word[0])]
 
@@ -243,4 +275,5 @@ def joined(parts: Iterable[Statement]) -> Statement:
         whole.counted += part.counted
         whole.positive |= part.positive
         whole.negated |= part.negated
+        whole.refers |= part.refers
     return whole

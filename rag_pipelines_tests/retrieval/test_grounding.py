@@ -68,6 +68,21 @@ def test_a_near_miss_is_dropped(claim: str, embedder: Embedder):
     assert (answer.text, answer.citations, answer.grounded) == ("", [], 0.0)
 
 
+@pytest.mark.parametrize(
+    ("question", "claim", "supported"),
+    [
+        ("How long is the warranty on the probe?", "The probe's warranty lasts 26 months.", False),
+        ("How long is the warranty on the probe?", "The probe has three years of warranty.", True),
+        ("How long does the battery last?", "The cell lasts about 26 months.", True),
+        ("How long does the battery last?", "The cell lasts about three years.", False),
+    ],
+)
+def test_a_number_belongs_to_what_it_was_said_of(
+    site: Retriever, embedder: Embedder, question: str, claim: str, supported: bool
+):
+    assert bool(ground(claim, site.search(question), embedder).citations) is supported
+
+
 def test_a_paraphrase_is_kept_where_the_embedder_agrees(embedder: Embedder):
     hits = [hit("Calibrate the acidity sensor every six months and after each winter.")]
     claim = "You ought to calibrate the acidity sensor every six months, ideally."

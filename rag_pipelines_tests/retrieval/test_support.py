@@ -1,6 +1,13 @@
 import pytest
 
-from rag_pipelines.retrieval.support import contradicted, coverage, renamed, statement
+from rag_pipelines.retrieval.support import (
+    contradicted,
+    coverage,
+    misplaced,
+    overlap,
+    renamed,
+    statement,
+)
 
 NOTHING = statement("")
 
@@ -67,3 +74,19 @@ def test_a_name_taken_from_the_sentence_beside_is_noticed():
 def test_a_name_that_a_pronoun_stands_for_is_no_other_name():
     parts = [statement("Anna Berg was there."), statement("She made 118 tackles.")]
     assert not renamed(statement("Then Anna Berg made 118 tackles."), parts, NOTHING)
+
+
+def test_a_number_that_is_said_of_something_else_is_noticed():
+    claim = statement("The warranty on the probe lasts 26 months.")
+    warranty = statement("The warranty on the probe is three years.")
+    cell = statement("The cell lasts 26 months.")
+    assert [overlap(claim, said) for said in (warranty, cell)] == [2, 1]
+    assert misplaced(claim, [cell], most=2)
+    assert not misplaced(statement("The cell lasts 26 months."), [cell], most=2)
+
+
+def test_a_number_may_be_said_of_what_a_pronoun_stands_for():
+    parts = [statement("The gateway is white."), statement("It weighs 420 grams.")]
+    claim = statement("The white gateway weighs 420 grams.")
+    assert not misplaced(claim, parts, most=3)
+    assert misplaced(claim, parts[1:], most=3)
