@@ -13,7 +13,8 @@ from rag_pipelines.retrieval.grounding import Checked
 from rag_pipelines.retrieval.words import term_set, terms
 
 _WORD = re.compile(r"\s*\S+(?=\s)")
-_OPEN_MARK = re.compile(r"[\[【<]")
+_OPENING = re.compile(r"[\[【<]|```|~~~")
+"""What begins a mark, a tag or a block of code."""
 
 
 class Draft:
@@ -39,7 +40,7 @@ class Draft:
         """The whole words of the sentence that is being written, up to one of another origin."""
         start = self._shown
         while word := _WORD.match(written, self._shown):
-            if _OPEN_MARK.search(word.group()) or not self._known.issuperset(terms(word.group())):
+            if _OPENING.search(word.group()) or not self._known.issuperset(terms(word.group())):
                 break
             self._shown = word.end()
         return written[start : self._shown]

@@ -41,7 +41,7 @@ def questions_of(chunks: Sequence[Chunk], seed: int) -> Iterator[tuple[Chunk, st
 def topics_of(chunk: Chunk) -> list[str]:
     """What a passage is about: the subjects of its sentences, then its heading and title."""
     found: list[str] = []
-    for one in sentences(chunk.text):
+    for one in sentences(chunk.text, cut=True):
         match = _SUBJECT.match(chunk.text[one.start : one.end])
         if match and one.kind is Kind.PROSE:
             found.append(match[1].strip().lower())

@@ -8,12 +8,21 @@ and does not generate; what counts as support by words is in `support`.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import dedent
 
 from rag_pipelines.inference.protocols import Embedder, Quotation
 from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.answering import answering
 from rag_pipelines.retrieval.passages import Evidence, Passages, lead_in
-from rag_pipelines.retrieval.sentences import Kind, Sentence, plain, sentences
+from rag_pipelines.retrieval.sentences import (
+    Kind,
+    Sentence,
+    block_of_code,
+    language_of,
+    plain,
+    sentences,
+    through_fence,
+)
 from rag_pipelines.retrieval.support import statement
 from rag_pipelines.retrieval.words import terms
 
@@ -33,7 +42,11 @@ _ON_LINES = ("table", "figure")
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MAY_BE_MARKED = re.compile("[<\\[【]")
-_MARKS = re.compile(r"\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)")
+_MARKS = re.compile(
+    r"(^[^\S\n]*(?:```|~~~)[\s\S]*?(?:^[^\S\n]*(?:```|~~~)|\Z))"  # no mark, but code
+    r"|\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)",
+    re.MULTILINE,
+)
 _FINAL = re.compile(r"[.!?\u2026\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]*_]*$")
 _MAY_END = re.compile(r"[.!?\u2026\u3002\uff01\uff1f\n]")
 _LIST_MARK = re.compile(r"(?:^|\n)\s*((?:[-*+•]|\d{1,3}[.)])\s+)$")
@@ -132,34 +145,42 @@ class Grounding:
         return [Sentence(0, len(self.written), Kind.PROSE)] if self.written else []
 
     def _checked(self, sentence: Sentence) -> Checked:
-        start, end = sentence.start, sentence.end
-        said = plain(self.written[start:end])
+        start, end = sentence.start, through_fence(self.written, sentence)
+        code = sentence.kind is Kind.CODE
+        said = _as_read(self.written[start : sentence.end], code)
         if self._quotation is None and self._says_nothing(said, sentence.kind):
             return Checked(start, end)
         self._said.add(said)
         self._claims += 1
-        evidence = self._evidence(said)
+        evidence = self._evidence(said, sentence.kind)
         if evidence is None:
             return Checked(start, end)
         cited = len(self._answer.citations)
-        text = self._answer.add(said, evidence, _gap(self.written, start))
+        text = self._answer.add(said, evidence, _gap(self.written, start), code)
         return Checked(start, end, text, next(iter(self._answer.citations[cited:]), None))
 
     def _says_nothing(self, said: str, kind: Kind) -> bool:
         """A heading, no word, or what was said: small models say one sentence for ever."""
         return kind is Kind.HEADING or said in self._said or not statement(said).words
 
-    def _evidence(self, said: str) -> Evidence | None:
-        if self._quotation is None:
-            return self._passages.supporting(said)
-        return self._passages.holding(self._quotation)
+    def _evidence(self, said: str, kind: Kind) -> Evidence | None:
+        if self._quotation is not None:
+            return self._passages.holding(self._quotation)
+        if kind is Kind.CODE:
+            return self._passages.verbatim(said)
+        return self._passages.supporting(said)
 
 
 def without_marks(text: str) -> str:
     """A generated text without citation marks and without the thoughts of reasoning models."""
     if not _MAY_BE_MARKED.search(text):
         return text.strip()
-    return _MARKS.sub("", _THOUGHT.sub("", text)).strip()
+    return _MARKS.sub(r"\1", _THOUGHT.sub("", text)).strip()
+
+
+def _as_read(quote: str, code: bool) -> str:
+    """Prose as it is read; code as it stands, moved to the left."""
+    return dedent(quote).strip("\n") if code else plain(quote)
 
 
 def extractive_answer(
@@ -179,9 +200,9 @@ def extractive_answer(
         new = set(terms(evidence.quote))
         repeats = any(citation.quote in evidence.quote for citation in answer.citations)
         if not repeats and len(new & said) <= _SAME * len(new):
-            lead = lead_in(evidence)
-            text = f"{lead}: {plain(evidence.quote)}" if lead else plain(evidence.quote)
-            answer.add(text, evidence, "\n" if lead else _between(answer, evidence))
+            lead, text = lead_in(evidence), _as_read(evidence.quote, evidence.code)
+            gap = "\n" if lead else _between(answer, evidence)
+            answer.add(f"{lead}: {text}" if lead else text, evidence, gap, evidence.code)
             said |= new
     return answer.finished(len(answer.citations)) if answer.citations else abstention()
 
@@ -198,13 +219,15 @@ class _Answer:
     def __init__(self) -> None:
         self.citations: list[Citation] = []
         self._pieces: list[str] = []
+        self._after_code = False
 
-    def add(self, said: str, evidence: Evidence, gap: str) -> str:
-        """Add a sentence, and tell what the answer grew by."""
+    def add(self, said: str, evidence: Evidence, gap: str, code: bool = False) -> str:
+        """Add a sentence or a block of code, and tell what the answer grew by."""
         number = self._number(evidence)
-        final = _FINAL.search(said)
-        at = final.start() if final else len(said)
-        piece = f"{gap}{said[:at]} [{number}]{said[at:]}"
+        if code or self._after_code:
+            gap = "\n\n"
+        self._after_code = code
+        piece = gap + (_marked_code(said, number, evidence) if code else _marked(said, number))
         self._pieces.append(piece if self._pieces else piece.lstrip())
         return self._pieces[-1]
 
@@ -223,6 +246,19 @@ class _Answer:
             grounded=share,
             pieces=self._pieces,
         )
+
+
+def _marked(said: str, number: int) -> str:
+    """A sentence with its mark before the full stop."""
+    final = _FINAL.search(said)
+    at = final.start() if final else len(said)
+    return f"{said[:at]} [{number}]{said[at:]}"
+
+
+def _marked_code(said: str, number: int, evidence: Evidence) -> str:
+    """A block of code with its mark below, where nobody copies it."""
+    text = evidence.chunk.text
+    return f"{block_of_code(said, language_of(text, text.find(evidence.quote)))}\n[{number}]"
 
 
 def _citation(number: int, evidence: Evidence) -> Citation:

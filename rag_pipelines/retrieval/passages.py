@@ -4,6 +4,7 @@ Knows windows of neighbouring sentences. What support by words is stands in `sup
 sentences answer a question in `answering`, how an answer is put together in `grounding`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,10 +38,11 @@ _SUBJECT_HITS, _SUBJECT_SHARE = 3, 0.8
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A passage of a chunk: `quote` stands verbatim in its text."""
+    """A passage of a chunk: `quote` stands verbatim in its text. `code` tells a block of code."""
 
     chunk: Chunk
     quote: str
+    code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Window:
     parts: Sequence[Statement]
     said: Statement
     header: Statement
+    code: bool
 
     def supports(self, claim: Statement, most: int) -> bool:
         """`most` is the `overlap` of the sentence of all hits that says most of the claim."""
@@ -64,7 +67,7 @@ class Window:
 
     @property
     def evidence(self) -> Evidence:
-        return Evidence(self.hit.chunk, self.hit.chunk.text[self.start : self.end])
+        return Evidence(self.hit.chunk, self.hit.chunk.text[self.start : self.end], self.code)
 
 
 def lead_in(evidence: Evidence) -> str:
@@ -75,7 +78,7 @@ def lead_in(evidence: Evidence) -> str:
     text = evidence.chunk.text
     start = text.find(evidence.quote)
     heading = lead = evidence.chunk.heading.rpartition(" > ")[2]
-    for sentence in sentences(text):
+    for sentence in sentences(text, cut=True):
         said = plain(text[sentence.start : sentence.end]).rstrip()
         if sentence.start >= start:
             return lead.rstrip(":") if sentence.kind is Kind.ITEM else ""
@@ -124,6 +127,16 @@ class Passages:
         found = [w for w in windows(quotation.hit, _WINDOW) if w.start <= start and end <= w.end]
         return min(found, key=lambda w: w.end - w.start).evidence if found else None
 
+    def verbatim(self, code: str) -> Evidence | None:
+        """Where a block of code stands word for word, whatever the space between the words.
+
+        Code that differs in one word does something else, so that nothing less supports it.
+        """
+        words = r"\s+".join(re.escape(word) for word in code.split())
+        same = re.compile(rf"(?:^[ \t]+)?(?<!\S){words}(?!\S)", re.MULTILINE)
+        found = ((hit.chunk, same.search(hit.chunk.text)) for hit in self._hits)
+        return next((Evidence(chunk, at.group(), code=True) for chunk, at in found if at), None)
+
     def _alike(self, claim: str, candidates: list[Window]) -> Evidence | None:
         if self._embedder is None or not candidates:
             return None
@@ -152,7 +165,7 @@ def _may_be_quoted(sentence: Sentence, chunk: Chunk) -> bool:
 @lru_cache(maxsize=2_000)
 def _claims(text: str) -> list[tuple[Sentence, Statement]]:
     """Every sentence of a passage and what it claims: many questions find the same passage."""
-    return [(one, statement(plain(text[one.start : one.end]))) for one in sentences(text)]
+    return [(one, statement(plain(text[one.start : one.end]))) for one in sentences(text, cut=True)]
 
 
 class _Read:
@@ -180,14 +193,16 @@ class _Read:
         for size in range(1, (1 if self._hit.chunk.kind == "table" else longest) + 1):
             for i in range(len(found) - size + 1):
                 start, end = found[i].start, found[i + size - 1].end
-                parts = self.parts[i : i + size]
-                yield Window(self._hit, start, end, parts, joined(parts), self.header)
+                code = [one.kind is Kind.CODE for one in found[i : i + size]]
+                if size == 1 or not any(code):
+                    parts = self.parts[i : i + size]
+                    yield Window(self._hit, start, end, parts, joined(parts), self.header, code[0])
 
 
 def windows(hit: Hit, longest: int) -> Iterator[Window]:
     """Every run of up to `longest` sentences of a hit, the shortest first.
 
-    Rows of a table are never joined: a value of one with the name of another says what neither
-    does.
+    A block of code stands alone. Rows of a table are never joined: a value of one with the name of
+    another says what neither does.
     """
     return _Read(hit).runs(longest)

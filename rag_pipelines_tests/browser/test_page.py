@@ -248,6 +248,18 @@ def test_a_list_is_a_list_and_markup_stays_text(opened: Page, fake: Fake):
     expect(opened.locator(".answer p")).to_have_text(["Two:", "End."])
 
 
+def test_code_keeps_its_lines_and_holds_no_marks(opened: Page, fake: Fake):
+    code = "for x in y:\n    print(x[1])\n\n- done"
+    fake.answer = f"Run [1]:\n\n```python\n{code}\n```\n[2]\n\nThen stop."
+    _ask(opened)
+    _answered(opened)
+    expect(opened.locator(".answer > pre")).to_have_count(1)
+    assert opened.locator(".answer > pre").inner_text() == code
+    expect(opened.locator(".answer p")).to_have_text(["Run 1:", "2", "Then stop."])
+    opened.set_viewport_size({"width": 360, "height": 640})
+    assert opened.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_the_page_is_asked_for_anew_and_sent_only_where_it_changed(page: Page):
     first = page.request.get("/ask.js")
     assert first.headers["cache-control"] == "no-cache"

@@ -102,6 +102,7 @@ def test_marks_of_the_generator_are_not_believed():
         ("A fact [1, 2] stays [^3].", "A fact stays."),
         ("<think>Hmm [1].</think>A fact.", "A fact."),
         ("a[0] and [1](http://x)", "a and [1](http://x)"),
+        ("So [1]:\n```\na[0]\n```\n[2] b ``` [3]", "So:\n```\na[0]\n``` b ```"),
     ],
 )
 def test_marks_and_thoughts_are_removed(written: str, left: str):
@@ -125,6 +126,31 @@ def test_a_list_stays_a_list():
     assert ground(text, HITS).text == (
         "- The probe has three years of warranty [1].\n- The gateway weighs 420 grams [2]."
     )
+
+
+CODE = "Set it so:\n\n```sql\nSET  work_mem = '64MB';\n  SELECT a[0];\n```\n\nThen go on."
+
+
+def test_code_is_kept_as_a_block_with_its_mark_below():
+    written = "Set it so:\n\n```\nSET work_mem = '64MB';\n  SELECT a[0];\n```\nThen go on [4]."
+    answer = ground(written, [hit(CODE)])
+    assert answer.text == (
+        "Set it so: [1]\n\n"
+        "```sql\nSET work_mem = '64MB';\n  SELECT a[0];\n```\n[2]\n\n"
+        "Then go on [3]."
+    )
+    assert answer.citations[1].quote == "SET  work_mem = '64MB';\n  SELECT a[0];"
+    assert answer.grounded == 1.0
+
+
+@pytest.mark.parametrize("code", ["SET work_mem = '65MB';", "SELECT a[1];", "ET work_mem", "{}"])
+def test_code_that_no_passage_has_word_for_word_is_dropped(code: str):
+    assert ground(f"```sql\n{code}\n```", [hit(CODE)]).text == ""
+
+
+def test_an_extractive_answer_shows_code_as_such():
+    answer = extractive_answer("How is work_mem set with SELECT a?", [hit(CODE)])
+    assert answer.text.startswith("```sql\nSET  work_mem = '64MB';\n  SELECT a[0];\n```\n[1]")
 
 
 def test_where_nothing_remains_the_answer_is_extractive():

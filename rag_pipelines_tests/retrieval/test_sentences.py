@@ -1,6 +1,6 @@
 import pytest
 
-from rag_pipelines.retrieval.sentences import Kind, plain, sentences
+from rag_pipelines.retrieval.sentences import Kind, Sentence, block_of_code, plain, sentences
 
 PAGE = """# Setup guide
 The limit is 3.5 GB, e.g. for Dr. Smith in the U.S. office. It was
@@ -53,6 +53,34 @@ def test_every_kind_of_block_is_cut():
 )
 def test_a_dot_inside_a_sentence_does_not_end_it(text: str):
     assert [found for _, found in cut(text)] == [text]
+
+
+def test_a_block_of_code_is_one_and_keeps_its_indentation():
+    text = "So:\n```python\n\n    if x:\n        y = 1\n\n    z\n```\n```\na\n```\nEnd."
+    assert cut(text) == [
+        (Kind.PROSE, "So:"),
+        (Kind.CODE, "    if x:\n        y = 1\n\n    z"),
+        (Kind.CODE, "a"),
+        (Kind.PROSE, "End."),
+    ]
+
+
+@pytest.mark.parametrize("code", ["x\n```", "x\n```\n\nSo:\n\n```\ny", "x\n  ```\n\nSo."])
+def test_a_text_that_was_cut_may_begin_in_code(code: str):
+    assert sentences(code, cut=True)[0] == Sentence(0, 1, Kind.CODE)
+    assert sentences(code)[0].kind is Kind.PROSE
+
+
+@pytest.mark.parametrize(
+    "text", ["So:\n```\ny\n```", "So:\n\n```\n\ny", "```\n\ny", "x\n```sql\n\ny"]
+)
+def test_a_text_that_was_cut_need_not_begin_in_code(text: str):
+    assert sentences(text, cut=True) == sentences(text)
+
+
+def test_nothing_in_code_closes_its_fence():
+    code = "```\n![](http://evil.example)\n````"
+    assert block_of_code(code, "md") == f"`````md\n{code}\n`````"
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "---", "```\n```", "|---|"])

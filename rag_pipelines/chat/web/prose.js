@@ -1,10 +1,12 @@
-/* What a model wrote, as paragraphs, lists and line breaks. Its links and markup stay text.
+/* What a model wrote, as paragraphs, lists, blocks of code and line breaks. Its links and markup
+   stay text.
 
    Marks [n] become buttons where there is a card of that number. */
 
 import { button, made } from "./dom.js";
 
 const LISTED = /^\s*(?:[-*•]|(\d{1,3})[.)])\s+(.*)$/;
+const FENCE = /^(`{3,})[\w+#-]*$/;
 const MARK = /\[(\d{1,3})\]/;
 
 function marked(line, mark) {
@@ -27,12 +29,25 @@ function paragraph(lines, mark) {
   return made("p", {}, ...broken);
 }
 
-/* Lines that belong together: those of a list, or of a paragraph. */
+function code(lines) {
+  return made("pre", { tabindex: "0" }, made("code", {}, lines.slice(1).join("\n")));
+}
+
+const MADE = { list, paragraph, code };
+
+/* Lines that belong together: those of a list, of a paragraph, or between two fences. */
 function grouped(text) {
   const groups = [];
-  let before = "";
+  let before = "", fence = "";
   for (const line of text.split("\n")) {
-    const kind = line.trim() && (LISTED.test(line) ? "list" : "paragraph");
+    if (fence) {
+      if (line === fence) fence = "";
+      else groups.at(-1).lines.push(line);
+      before = "";
+      continue;
+    }
+    fence = FENCE.exec(line)?.[1] ?? "";
+    const kind = fence ? "code" : line.trim() && (LISTED.test(line) ? "list" : "paragraph");
     if (kind && kind === before) groups.at(-1).lines.push(line);
     else if (kind) groups.push({ kind, lines: [line] });
     before = kind;
@@ -42,7 +57,7 @@ function grouped(text) {
 
 /* Nodes for `text`; `mark(n)` gives the node of a mark, or nothing. */
 export function prose(text, mark = () => undefined) {
-  return grouped(text).map(({ kind, lines }) => (kind === "list" ? list : paragraph)(lines, mark));
+  return grouped(text).map(({ kind, lines }) => MADE[kind](lines, mark));
 }
 
 export function markButton(n, jump) {
