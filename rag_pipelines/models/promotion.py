@@ -114,12 +114,7 @@ def _holm(chances: Sequence[float], level: float) -> list[float]:
 def _within(
     champion: Candidate, challenger: Candidate, found: Judgement, level: float, gate: Gate
 ) -> Judgement:
-    broken = (
-        ""
-        if _are_numbers(challenger)
-        else f"{challenger.variant} gives likelihoods that are no numbers: train it again"
-    )
-    unfit = challenger.disqualified or broken
+    unfit = challenger.disqualified or _broken(challenger)
     why = (
         unfit
         or _too_few(found, gate)
