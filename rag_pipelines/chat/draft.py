@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 
 from rag_pipelines.records import Hit
 from rag_pipelines.retrieval.grounding import Checked
+from rag_pipelines.retrieval.sentences import FENCE
 from rag_pipelines.retrieval.words import term_set, terms
 
 _WORD = re.compile(r"\s*\S+(?=\s)")
-_OPENING = re.compile(r"[\[【<]|```|~~~")
+_OPENING = re.compile(rf"[\[【<]|{FENCE}")
 """What begins a mark, a tag or a block of code."""
 
 

@@ -76,8 +76,8 @@ def _with_heading(window: Window) -> str:
 
 def _fit(question: str, asked: set[str], window: Window) -> float:
     """Share of the question's words that a sentence has, and whether it has what is asked for."""
-    said = window.said.positive | window.said.negated
-    above = (window.header.positive | window.header.negated) - said
+    said = window.said.terms
+    above = window.header.terms - said
     share = (_WORDS * len(asked & said) + _HEADINGS * len(asked & above)) / max(1, len(asked))
     return share + _KIND * _has_kind(question, asked, window)
 

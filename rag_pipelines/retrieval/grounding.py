@@ -15,6 +15,7 @@ from rag_pipelines.records import Citation, GroundedAnswer, Hit
 from rag_pipelines.retrieval.answering import answering
 from rag_pipelines.retrieval.passages import Evidence, Passages, lead_in
 from rag_pipelines.retrieval.sentences import (
+    FENCE,
     Kind,
     Sentence,
     block_of_code,
@@ -43,7 +44,7 @@ _ON_LINES = ("table", "figure")
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL | re.IGNORECASE)
 _MAY_BE_MARKED = re.compile("[<\\[【]")
 _MARKS = re.compile(
-    r"(^[^\S\n]*(?:```|~~~)[\s\S]*?(?:^[^\S\n]*(?:```|~~~)|\Z))"  # no mark, but code
+    rf"(^[^\S\n]*{FENCE}[\s\S]*?(?:^[^\S\n]*{FENCE}|\Z))"  # no mark, but code
     r"|\s*(?:\[\^?\d+(?:\s*[,;\u2013-]\s*\d+)*\](?!\()|【[^】]*】)",
     re.MULTILINE,
 )

@@ -20,6 +20,7 @@ from rag_pipelines.retrieval.support import (
     coverage,
     joined,
     misplaced,
+    numbers,
     overlap,
     renamed,
     statement,
@@ -113,13 +114,19 @@ class Passages:
         ]
         scored = [(share, window) for share, window in scored if share >= HALF_COVERED]
         scored.sort(key=lambda entry: (-entry[0], len(entry[1].parts), entry[1].hit.rank))
-        most = max((overlap(said, part) for read in self._read for part in read.parts), default=0)
+        most = self._most(said)
         supporting = (entry for entry in scored if entry[1].supports(said, most))
         best = list(islice(supporting, 1))
         if best and best[0][0] >= COVERED:
             return best[0][1].evidence
         best += islice(supporting, _COMPARED - 1)
         return self._alike(claim, [window for _, window in best])
+
+    def _most(self, claim: Statement) -> int:
+        """The `overlap` of the sentence that says most of a claim; 0 for one without numbers."""
+        if not numbers(claim):
+            return 0
+        return max((overlap(claim, part) for read in self._read for part in read.parts), default=0)
 
     def holding(self, quotation: Quotation) -> Evidence | None:
         """The fewest sentences that a quotation stands in, None where it may not be quoted."""

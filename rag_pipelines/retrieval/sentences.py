@@ -33,10 +33,12 @@ class Sentence:
 
 
 _LINE = re.compile(r"[^\n]+")
-_FENCE = re.compile(r"\s*(```|~~~)")
-_CLOSING_FENCE = re.compile(r"\s*(?:```|~~~)[`~]*")
-_OPENING_FENCE = re.compile(r"(?:```|~~~)[ \t]*([\w+#-]{0,20})[ \t]*\n\s*\Z")
-_FENCE_LINE = re.compile(r"^[ \t]*(?:```|~~~)[ \t]*(.*)$", re.MULTILINE)
+FENCE = r"(?:```|~~~)"
+"""A pattern of what begins and ends a block of code."""
+_FENCE = re.compile(rf"\s*{FENCE}")
+_CLOSING_FENCE = re.compile(rf"\s*{FENCE}[`~]*")
+_OPENING_FENCE = re.compile(rf"{FENCE}[ \t]*([\w+#-]{{0,20}})[ \t]*\n\s*\Z")
+_FENCE_LINE = re.compile(rf"^[ \t]*{FENCE}[ \t]*(.*)$", re.MULTILINE)
 _TEXT_LINE = re.compile(r"\S[ \t]*\n\Z")
 _FAR = re.compile(r"[ \t]*\n[ \t]*\n|\s*\Z")
 _BLANK_LINES, _SPACE = re.compile(r"(?:\s*\n)?"), re.compile(r"\s*")

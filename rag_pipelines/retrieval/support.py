@@ -61,6 +61,11 @@ class Statement:
     negated: set[str] = field(default_factory=set[str])
     refers: bool = False
 
+    @property
+    def terms(self) -> set[str]:
+        """All terms, whichever way they are said."""
+        return self.positive | self.negated
+
 
 def statement(text: str) -> Statement:
     """Read one or more sentences."""
@@ -192,15 +197,19 @@ def renamed(claim: Statement, parts: Sequence[Statement], header: Statement) -> 
     nearest = max(parts, key=lambda part: sum(_has(_held(part, header), deed) for deed in deeds))
     held = _held(nearest, header)
     lacking = [word for word in names if not _has(held, word)]
-    claimed = claim.positive | claim.negated
-    return bool(lacking) and any(not _has(claimed, word) for word in _names(nearest))
+    return bool(lacking) and any(not _has(claim.terms, word) for word in _names(nearest))
 
 
 def overlap(claim: Statement, passage: Statement) -> int:
     """How many of the claim's words the passage has: numbers, units and headings left out."""
-    held = passage.positive | passage.negated
+    held = passage.terms
     told = (word for word in claim.words if not (_is_number(word[0]) or _is_unit(word[0])))
     return sum(_has(held, word) for word in told)
+
+
+def numbers(claim: Statement) -> list[tuple[str, ...]]:
+    """The words of a claim that are numbers; `one` counts nothing in most sentences."""
+    return [word for word in claim.words if _is_number(word[0]) and word[0] != "1"]
 
 
 def misplaced(claim: Statement, parts: Sequence[Statement], most: int) -> bool:
@@ -208,17 +217,16 @@ def misplaced(claim: Statement, parts: Sequence[Statement], most: int) -> bool:
 
     `most` is the `overlap` of the sentence that says most of the claim, wherever it was found: a
     sentence with the number must say as much, by itself or with the one that it refers to. A
-    number of the headings is said of all below them; `one` counts nothing in most sentences.
+    number of the headings is said of all below them.
     """
-    numbers = (word for word in claim.words if _is_number(word[0]) and word[0] != "1")
-    said_in = (list(_saying(parts, number)) for number in numbers)
+    said_in = (list(_saying(parts, number)) for number in numbers(claim))
     return any(found and all(overlap(claim, said) < most for said in found) for found in said_in)
 
 
 def _saying(parts: Sequence[Statement], word: tuple[str, ...]) -> Iterator[Statement]:
     """The parts that have a word, each with the one before if it refers back."""
     for at, part in enumerate(parts):
-        if _has(part.positive | part.negated, word):
+        if _has(part.terms, word):
             yield joined(parts[at - 1 : at + 1]) if at and part.refers else part
 
 
@@ -227,7 +235,7 @@ def _names(said: Statement) -> list[tuple[str, ...]]:
 
 
 def _held(passage: Statement, header: Statement) -> set[str]:
-    return passage.positive | passage.negated | header.positive | header.negated
+    return passage.terms | header.terms
 
 
 def _has(held: set[str], word: tuple[str, ...]) -> bool:

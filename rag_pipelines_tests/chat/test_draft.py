@@ -22,7 +22,7 @@ def shown(written: str) -> list[str]:
 def test_words_of_the_passages_are_shown_as_they_come_and_others_never():
     pieces = shown("Set the memory so: Elves did. Then go on.")
     assert "Set" in pieces
-    assert "".join(pieces) == "Set the memory so: Elves did. Then go on.".replace(" Elves did.", "")
+    assert "".join(pieces) == "Set the memory so: Then go on."
 
 
 @pytest.mark.parametrize(

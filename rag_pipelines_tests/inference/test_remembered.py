@@ -1,32 +1,10 @@
 """Vectors that are kept: the same as the model's, which is asked for each text once."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
 from rag_pipelines.inference.minilm.embedder import MiniLM
 from rag_pipelines.inference.remembered import RememberingEmbedder
-from rag_pipelines.inference.unit_embedder import UnitEmbedder
-from rag_pipelines_tests.retrieval.corpus import TopicEmbedder
-
-
-class Counting(UnitEmbedder):
-    """The topics' embedder, with what it was asked for."""
-
-    def __init__(self) -> None:
-        self._topics = TopicEmbedder()
-        self.name, self.fingerprint = self._topics.name, self._topics.fingerprint
-        self.dimension, self.max_tokens = self._topics.dimension, self._topics.max_tokens
-        self.tokenizer = self._topics.tokenizer
-        self.asked: list[list[str]] = []
-
-    def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        self.asked.append(list(texts))
-        return self._topics.encode(texts)
-
-    def _compute_query(self, text: str) -> NDArray[np.float32]:
-        return self._topics.encode([f"query {text}"])
+from rag_pipelines_tests.retrieval.corpus import Counting
 
 
 def test_vectors_are_the_models_own_in_the_order_that_they_were_asked_for(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_pipelines.inference.unit_embedder import UnitEmbedder
 from rag_pipelines.records import Chunk, EmbeddedChunks
 from rag_pipelines.retrieval.manifest import IndexSpec, Release
 from rag_pipelines.retrieval.releases import Releases
@@ -50,6 +51,24 @@ class TopicEmbedder:
     def _one(self, text: str) -> NDArray[np.float32]:
         total = np.sum([_word(word, self.dimension) for word in text.lower().split()], axis=0)
         return (total / np.linalg.norm(total)).astype(np.float32)
+
+
+class Counting(UnitEmbedder):
+    """The topics' embedder, with what it was asked for."""
+
+    def __init__(self) -> None:
+        self._topics = TopicEmbedder()
+        self.name, self.fingerprint = self._topics.name, self._topics.fingerprint
+        self.dimension, self.max_tokens = self._topics.dimension, self._topics.max_tokens
+        self.tokenizer = self._topics.tokenizer
+        self.asked: list[list[str]] = []
+
+    def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked.append(list(texts))
+        return self._topics.encode(texts)
+
+    def _compute_query(self, text: str) -> NDArray[np.float32]:
+        return self._topics.encode([f"query {text}"])
 
 
 def _word(word: str, dimension: int) -> NDArray[np.float64]:

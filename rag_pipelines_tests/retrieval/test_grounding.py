@@ -1,12 +1,8 @@
 import re
-from collections.abc import Sequence
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from rag_pipelines.inference.protocols import Embedder
-from rag_pipelines.inference.remembered import RememberingEmbedder
 from rag_pipelines.records import GroundedAnswer, Hit
 from rag_pipelines.retrieval.grounding import (
     ABSTENTION,
@@ -17,6 +13,7 @@ from rag_pipelines.retrieval.grounding import (
 )
 from rag_pipelines.retrieval.retriever import Retriever
 from rag_pipelines_tests.retrieval.conftest import ADDRESS
+from rag_pipelines_tests.retrieval.corpus import Counting
 from rag_pipelines_tests.retrieval.passage import hit
 
 WARRANTY = "Reedmark gives three years of warranty on the probe. It does not cover lightning."
@@ -212,19 +209,13 @@ def test_the_right_sentence_answers(site: Retriever, embedder: Embedder):
         assert verbatim(answer, hits)
 
 
-def test_a_sentence_far_down_is_found_and_few_are_read_for_their_meaning(embedder: Embedder):
-    read: list[str] = []
-
-    class Reading(RememberingEmbedder):
-        def _compute(self, texts: Sequence[str]) -> NDArray[np.float32]:
-            read.extend(texts)
-            return super()._compute(texts)
-
+def test_a_sentence_far_down_is_found_and_few_are_read_for_their_meaning():
+    counting = Counting()
     filler = " ".join(f"Paragraph {n} tells of the weather on the lake." for n in range(60))
     hits = [hit(f"{filler} The gateway weighs 420 grams.")]
-    answer = extractive_answer("What does the gateway weigh?", hits, Reading(embedder))
+    answer = extractive_answer("What does the gateway weigh?", hits, counting)
     assert answer.text == "The gateway weighs 420 grams [1]."
-    assert len(read) == 13
+    assert [len(texts) for texts in counting.asked] == [13]
 
 
 def test_a_citation_tells_where_it_stands(site: Retriever, embedder: Embedder):
