@@ -9,9 +9,11 @@ import os
 import sys
 import time
 
-from demo import ENVIRONMENT, EXAMPLES, HOME, QUESTION, DemoFailed, rag, served_site
+from demo import ENVIRONMENT, EXAMPLES, HOME, DemoFailed, rag, served_site
 
 CHAMPION = "registry:champion"
+QUESTION = "How many calls a minute may a token make?"
+"""One that a model of 135M answers from the pages in words of its own."""
 
 
 def main() -> int:
